@@ -1,0 +1,12 @@
+// The whole dialect, family by family.
+include "ir/graph/dialect.td"
+include "ir/graph/core/ops.td"
+include "ir/graph/elementwise/ops.td"
+include "ir/graph/reduction/ops.td"
+include "ir/graph/normalization/ops.td"
+include "ir/graph/contraction/ops.td"
+include "ir/graph/pooling/ops.td"
+include "ir/graph/movement/ops.td"
+include "ir/graph/recurrent/ops.td"
+include "ir/graph/control/ops.td"
+include "ir/graph/host/ops.td"

@@ -1,0 +1,3 @@
+#include "ir/weights/store.h"
+
+#include <gtest/gtest.h>

@@ -1,0 +1,159 @@
+#include "passes/memory/csv_io.h"
+
+#include <zlib.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+
+namespace plimsoll::memory {
+namespace {
+
+enum Column { kId, kLower, kUpper, kSize, kAlignment, kColumns };
+constexpr std::array<absl::string_view, kColumns> kNames = {"id", "lower", "upper", "size", "alignment"};
+
+absl::Status At(int64_t line, absl::string_view reason) {
+  return absl::InvalidArgumentError(absl::StrCat("line ", line, ": ", reason));
+}
+
+// Where each column stands in the header; -1: absent.
+absl::StatusOr<std::array<int, kColumns>> ReadHeader(int64_t line, absl::string_view text) {
+  std::array<int, kColumns> position;
+  position.fill(-1);
+  int field = 0;
+  for (absl::string_view name : absl::StrSplit(text, ',')) {
+    name = absl::StripAsciiWhitespace(name);
+    for (int column = 0; column < kColumns; ++column) {
+      if (name != kNames[column]) continue;
+      if (position[column] >= 0) return At(line, absl::StrCat("column \"", name, "\" is named twice"));
+      position[column] = field;
+    }
+    ++field;
+  }
+  for (int column = 0; column < kAlignment; ++column) {
+    if (position[column] < 0) {
+      return At(line, absl::StrCat("no column \"", kNames[column], "\" in the header; expected id,lower,upper,size"));
+    }
+  }
+  return position;
+}
+
+absl::Status ReadInteger(int64_t line, absl::string_view name, absl::string_view field, int64_t& value) {
+  if (absl::SimpleAtoi(field, &value)) return absl::OkStatus();
+  return At(line, absl::StrCat(name, " \"", field.substr(0, 40), "\" is not an integer of 64 bits"));
+}
+
+absl::Status CheckLine(int64_t line, const Buffer& buffer) {
+  if (buffer.lower >= buffer.upper) {
+    return At(line, absl::StrCat("the interval [", buffer.lower, ", ", buffer.upper,
+                                 ") is empty; upper must be above lower"));
+  }
+  if (buffer.size < 0) return At(line, absl::StrCat("size ", buffer.size, " is negative"));
+  if (buffer.alignment < 1) return At(line, absl::StrCat("alignment ", buffer.alignment, " is below 1"));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<CsvProblem> ParseCsv(absl::string_view text) {
+  absl::ConsumePrefix(&text, "\xEF\xBB\xBF");
+  CsvProblem result;
+  absl::flat_hash_set<std::string> seen;
+  std::array<int, kColumns> position;
+  bool has_header = false;
+  int64_t number = 0;
+  std::vector<absl::string_view> fields;
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    ++number;
+    if (absl::StripAsciiWhitespace(line).empty()) continue;
+    if (!has_header) {
+      absl::StatusOr<std::array<int, kColumns>> header = ReadHeader(number, line);
+      if (!header.ok()) return header.status();
+      position = *header;
+      has_header = true;
+      result.has_alignment = position[kAlignment] >= 0;
+      continue;
+    }
+    fields = absl::StrSplit(line, ',');
+    for (int column = 0; column < kColumns; ++column) {
+      if (position[column] >= static_cast<int>(fields.size())) {
+        return At(number, absl::StrCat("no \"", kNames[column], "\": it has ", fields.size(), " fields"));
+      }
+    }
+    const auto field = [&](Column column) { return absl::StripAsciiWhitespace(fields[position[column]]); };
+    Buffer buffer;
+    for (const auto& [column, value] : {std::pair(kLower, &buffer.lower), std::pair(kUpper, &buffer.upper),
+                                        std::pair(kSize, &buffer.size), std::pair(kAlignment, &buffer.alignment)}) {
+      if (position[column] < 0) continue;
+      if (absl::Status status = ReadInteger(number, kNames[column], field(column), *value); !status.ok()) return status;
+    }
+    if (absl::Status status = CheckLine(number, buffer); !status.ok()) return status;
+    std::string id(field(kId));
+    if (id.empty()) return At(number, "the id is empty");
+    if (!seen.insert(id).second) return At(number, absl::StrCat("id \"", id, "\" occurs twice"));
+    result.problem.buffers.push_back(buffer);
+    result.ids.push_back(std::move(id));
+  }
+  if (!has_header) return absl::InvalidArgumentError("line 1: empty; expected a header naming id,lower,upper,size");
+  return result;
+}
+
+absl::StatusOr<CsvProblem> ReadCsv(const std::string& path) {
+  errno = 0;
+  gzFile file = gzopen(path.c_str(), "rb");  // Reads what is not gzip as it is.
+  if (file == nullptr) {
+    const std::string message = absl::StrCat(path, ": cannot be opened: ", std::strerror(errno));
+    return errno == ENOENT ? absl::NotFoundError(message) : absl::UnavailableError(message);
+  }
+  std::string text;
+  std::vector<char> chunk(1 << 16);
+  int count = 0;
+  while ((count = gzread(file, chunk.data(), static_cast<unsigned>(chunk.size()))) > 0) text.append(chunk.data(), count);
+  int error = Z_OK;
+  const std::string reason = gzerror(file, &error);
+  const bool truncated = gzclose_r(file) == Z_BUF_ERROR;
+  if (error == Z_ERRNO) return absl::UnavailableError(absl::StrCat(path, ": cannot be read: ", std::strerror(errno)));
+  if (count < 0 || truncated) {
+    return absl::DataLossError(absl::StrCat(path, ": broken gzip stream: ", truncated ? "it ends early" : reason));
+  }
+  absl::StatusOr<CsvProblem> problem = ParseCsv(text);
+  if (problem.ok()) return problem;
+  return absl::Status(problem.status().code(), absl::StrCat(path, ": ", problem.status().message()));
+}
+
+std::string FormatCsv(const CsvProblem& problem, const Solution& solution) {
+  std::string text = problem.has_alignment ? "id,lower,upper,size,alignment,offset\n" : "id,lower,upper,size,offset\n";
+  for (size_t i = 0; i < problem.ids.size(); ++i) {
+    const Buffer& buffer = problem.problem.buffers[i];
+    absl::StrAppend(&text, problem.ids[i], ",", buffer.lower, ",", buffer.upper, ",", buffer.size);
+    if (problem.has_alignment) absl::StrAppend(&text, ",", buffer.alignment);
+    absl::StrAppend(&text, ",", solution.offsets[i], "\n");
+  }
+  return text;
+}
+
+absl::Status WriteCsv(const std::string& path, const CsvProblem& problem, const Solution& solution) {
+  gzFile file = gzopen(path.c_str(), absl::EndsWith(path, ".gz") ? "wb" : "wbT");
+  if (file == nullptr) return absl::UnavailableError(absl::StrCat(path, ": cannot be opened: ", std::strerror(errno)));
+  const std::string text = FormatCsv(problem, solution);
+  bool written = true;
+  for (size_t at = 0; at < text.size() && written;) {
+    const size_t size = std::min<size_t>(text.size() - at, 1 << 20);
+    written = gzwrite(file, text.data() + at, static_cast<unsigned>(size)) == static_cast<int>(size);
+    at += size;
+  }
+  if (gzclose_w(file) != Z_OK) written = false;
+  if (!written) return absl::UnavailableError(absl::StrCat(path, ": cannot be written: ", std::strerror(errno)));
+  return absl::OkStatus();
+}
+
+}  // namespace plimsoll::memory

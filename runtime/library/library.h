@@ -1,0 +1,58 @@
+// What a vendor library can do, asked in the order can it -> how much workspace and which packed layout -> run.
+// The compiler asks (Query) and the runtime runs (Prepare) through this one description, so that the sizes in a plan
+// are the sizes that the library wants.
+#ifndef PLIMSOLL_RUNTIME_LIBRARY_LIBRARY_H_
+#define PLIMSOLL_RUNTIME_LIBRARY_LIBRARY_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "ir/plan/library.pb.h"
+#include "ir/plan/plan.pb.h"
+
+namespace plimsoll::runtime {
+
+// An operand (by its index in the operation's order) that the library wants in its own layout of `bytes` bytes.
+struct PackedOperand {
+  int operand = 0;
+  int64_t bytes = 0;
+};
+
+struct Requirements {
+  int64_t workspace_bytes = 0;
+  std::vector<PackedOperand> packed;
+};
+
+// A library operation that is ready to run.
+class PreparedOp {
+ public:
+  virtual ~PreparedOp() = default;
+
+  // Runs it. `operands` follow the order in library.proto; the workspace is last where workspace_bytes() > 0.
+  // Operands are aligned to their element, the workspace to 64 bytes. One run at a time: not safe for concurrent calls
+  // on one object. Objects are cheap to make twice, the generated code behind them is shared.
+  virtual absl::Status Run(absl::Span<void* const> operands) = 0;
+
+  virtual int64_t workspace_bytes() const = 0;
+  // How many operands Run takes, the workspace included.
+  virtual int operand_count() const = 0;
+};
+
+// What `op` needs on `target`. kUnimplemented where the library cannot do it; the message says why.
+// kFailedPrecondition where this CPU has less than target.library_isa, or the process is capped to another one.
+// With `constant_weights`, operands that are weights and not packed yet (packed_bytes == 0) are asked in the layout
+// that the library likes best: Requirements.packed names those that differ from the given one; the workspace is the one
+// of the operation with these operands packed.
+absl::StatusOr<Requirements> Query(const plan::LibraryOp& op, const plan::Target& target, bool constant_weights = false);
+
+// Makes `op` runnable. Errors as Query; kFailedPrecondition too where the library's sizes are not those in `op`
+// (packed_bytes, workspace_bytes), which a plan made for another library version or CPU would show.
+absl::StatusOr<std::unique_ptr<PreparedOp>> Prepare(const plan::LibraryOp& op, const plan::Target& target);
+
+}  // namespace plimsoll::runtime
+
+#endif  // PLIMSOLL_RUNTIME_LIBRARY_LIBRARY_H_
