@@ -1,0 +1,79 @@
+// The compiler's one public entry: model + target + budget -> plan.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "ir/plan/artefact.h"
+
+namespace plimsoll::compiler {
+
+// One step of long work, for a progress display. Called on the compiling thread.
+struct Progress {
+  std::string stage;     // "import", "fuse", "codegen", ...
+  double fraction = 0;   // of the whole, in [0, 1]
+};
+
+struct Options {
+  std::string target = "cpu";                             // cpu[:x86-64-v3|x86-64-v4|native]
+  int threads = 0;                                        // 0: all cores that this process may use
+  std::optional<int64_t> budget_bytes;                    // none: no limit
+  std::map<std::string, std::vector<int64_t>> shapes;     // --shapes: by input name
+  // Inputs whose value is fixed, as raw little-endian elements; they decide shapes (--values).
+  std::map<std::string, std::string> values;
+  std::vector<std::string> disabled_passes;               // by name, for finding faults
+  std::function<void(const Progress&)> progress;          // may be null
+};
+
+// What the compiler says beside the plan. The plan itself holds peak, classes and timeline (its certificate).
+struct Report {
+  int64_t parameters = 0;            // elements of all weights
+  double flops = 0;                  // of one run
+  int64_t nodes = 0;                 // of the imported graph
+  int64_t kernels = 0;               // generated
+  int64_t library_calls = 0;
+  int64_t host_calls = 0;
+  std::map<std::string, double> seconds;   // by stage
+  std::vector<std::string> warnings;
+};
+
+struct Compiled {
+  plan::ArtefactContents artefact;   // ready to be written, or given to runtime::Program::Load
+  Report report;
+};
+
+// Why no plan was made within the budget. Attached to a kResourceExhausted status as a payload (refusalOf reads it).
+struct Refusal {
+  int64_t smallest_feasible_budget_bytes = 0;
+  int64_t lower_bound_bytes = 0;
+  bool proven_infeasible = false;
+  std::string binding_tensor;
+};
+std::optional<Refusal> RefusalOf(const absl::Status& status);
+void AttachRefusal(absl::Status& status, const Refusal& refusal);
+
+// Errors: kInvalidArgument (an open dimension without --shapes, all named; a shape or value that contradicts the model),
+// kUnimplemented (unsupported operators, all listed with their nodes), kResourceExhausted (does not fit; see Refusal),
+// kDataLoss / kNotFound (the model or its files cannot be read), kInternal (a bug).
+absl::StatusOr<Compiled> Compile(const std::string& model_path, const Options& options);
+
+// `check`: imports only.
+struct CheckResult {
+  struct Value { std::string name; std::string type; };   // "f32[1x3x224x224]", "?" for open dims
+  std::vector<Value> inputs, outputs;
+  std::vector<std::string> open_inputs;                    // inputs with open dims that --shapes should give
+  int64_t parameters = 0;
+  int64_t weight_bytes = 0;
+  int64_t nodes = 0;
+  double flops = 0;                                        // 0 where dims are open
+  std::map<std::string, int64_t> operators;                // histogram of ONNX op types
+};
+absl::StatusOr<CheckResult> Check(const std::string& model_path, const Options& options);
+
+}  // namespace plimsoll::compiler
