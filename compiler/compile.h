@@ -45,6 +45,7 @@ struct Report {
 
 struct Compiled {
   plan::ArtefactContents artefact;   // ready to be written, or given to runtime::Program::Load
+  std::shared_ptr<const void> keep_alive;   // owns the bytes that artefact.weights points to (mapped model, weight store)
   Report report;
 };
 
