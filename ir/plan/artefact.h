@@ -40,7 +40,8 @@ class Artefact {
   Artefact& operator=(Artefact&&) = default;
 
   const Plan& plan() const { return plan_; }
-  // The path it was read from, and the folder that external weights' paths are relative to; empty if from memory.
+  // The path it was read from, and the folder that external weights' paths are relative to; empty (the
+  // current folder) if from memory.
   const std::string& path() const { return path_; }
   const std::string& directory() const { return directory_; }
 
@@ -50,6 +51,8 @@ class Artefact {
 
   // The mapped file; null if from memory. Keeps the members' bytes alive without the artefact.
   const std::shared_ptr<const weights::MappedFile>& file() const { return file_; }
+  // The block of memory it was read from; null if from a file.
+  const std::shared_ptr<const std::string>& memory() const { return memory_; }
 
   // Whether the member's bytes match its CRC-32; kDataLoss otherwise. Only ReadOptions::defer_weights makes a need.
   absl::Status CheckMember(const std::string& name) const;
