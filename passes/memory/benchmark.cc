@@ -18,7 +18,8 @@ void Report(const std::string& name, const Problem& problem, const Options& opti
   const absl::StatusOr<Solution> solution = Solve(problem, options);
   const double seconds = absl::ToDoubleSeconds(absl::Now() - start);
   if (!solution.ok()) {
-    std::printf("%-28s %8zu  %s, %.4f s\n", name.c_str(), problem.buffers.size(), solution.status().ToString().c_str(), seconds);
+    std::printf("%-28s %8zu  %s, %.4f s\n", name.c_str(), problem.buffers.size(), solution.status().ToString().c_str(),
+                seconds);
     return;
   }
   const absl::Status valid = Validate(problem, *solution);
@@ -31,9 +32,11 @@ void Report(const std::string& name, const Problem& problem, const Options& opti
 
 int Main(int argc, char** argv) {
   const std::string folder = argc > 1 ? argv[1] : ".";
-  std::printf("%-28s %8s %14s %14s %9s %10s %10s\n", "problem", "buffers", "bytes", "bound", "ratio", "seconds", "steps");
-  for (const char* name : {"minimalloc/A.csv", "minimalloc/B.csv", "minimalloc/C.csv", "minimalloc/D.csv",
-                           "minimalloc/E.csv", "minimalloc/F.csv", "idealloc/resnet50.csv", "idealloc/pangu_2.6B.csv.gz"}) {
+  std::printf("%-28s %8s %14s %14s %9s %10s %10s\n", "problem", "buffers", "bytes", "bound", "ratio", "seconds",
+              "steps");
+  for (const char* name :
+       {"minimalloc/A.csv", "minimalloc/B.csv", "minimalloc/C.csv", "minimalloc/D.csv", "minimalloc/E.csv",
+        "minimalloc/F.csv", "idealloc/resnet50.csv", "idealloc/pangu_2.6B.csv.gz"}) {
     absl::StatusOr<CsvProblem> problem = ReadCsv(folder + "/" + name);
     if (!problem.ok()) {
       std::printf("%-28s skipped: %s\n", name, std::string(problem.status().message()).c_str());

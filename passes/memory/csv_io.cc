@@ -117,7 +117,8 @@ absl::StatusOr<CsvProblem> ReadCsv(const std::string& path) {
   std::string text;
   std::vector<char> chunk(1 << 16);
   int count = 0;
-  while ((count = gzread(file, chunk.data(), static_cast<unsigned>(chunk.size()))) > 0) text.append(chunk.data(), count);
+  while ((count = gzread(file, chunk.data(), static_cast<unsigned>(chunk.size()))) > 0)
+    text.append(chunk.data(), count);
   int error = Z_OK;
   const std::string reason = gzerror(file, &error);
   const bool truncated = gzclose_r(file) == Z_BUF_ERROR;

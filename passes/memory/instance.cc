@@ -51,10 +51,8 @@ std::vector<Instance> BuildInstances(const Problem& problem) {
     if (buffer.size == 0) continue;
     Instance& instance = arenas[buffer.arena];
     item_of[i] = static_cast<int>(instance.items.size());
-    instance.items.push_back({.size = buffer.size,
-                              .alignment = buffer.alignment,
-                              .fixed = buffer.fixed_offset.value_or(-1),
-                              .buffer = i});
+    instance.items.push_back(
+        {.size = buffer.size, .alignment = buffer.alignment, .fixed = buffer.fixed_offset.value_or(-1), .buffer = i});
     intervals[buffer.arena].push_back({buffer.lower, buffer.upper});
   }
   for (const Region& region : problem.forbidden) {

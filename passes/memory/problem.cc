@@ -23,8 +23,9 @@ absl::Status Invalid(absl::string_view kind, size_t index, absl::string_view rea
 
 absl::Status CheckBuffer(const Buffer& buffer, size_t index) {
   if (buffer.lower >= buffer.upper) {
-    return Invalid("buffer", index,
-                   absl::StrCat("its interval [", buffer.lower, ", ", buffer.upper, ") is empty; upper must be above lower"));
+    return Invalid(
+        "buffer", index,
+        absl::StrCat("its interval [", buffer.lower, ", ", buffer.upper, ") is empty; upper must be above lower"));
   }
   if (buffer.size < 0) return Invalid("buffer", index, absl::StrCat("its size ", buffer.size, " is negative"));
   if (buffer.alignment < 1) {
@@ -73,7 +74,8 @@ absl::Status CheckProblem(const Problem& problem) {
       return Invalid("forbidden region", i, "its interval of time or of addresses is empty, or begins below 0");
     }
     if (region.arena < 0 || region.arena > kMaxArena) {
-      return Invalid("forbidden region", i, absl::StrCat("its arena ", region.arena, " is not in [0, ", kMaxArena, "]"));
+      return Invalid("forbidden region", i,
+                     absl::StrCat("its arena ", region.arena, " is not in [0, ", kMaxArena, "]"));
     }
     if (region.end > highest) highest = region.end;
   }

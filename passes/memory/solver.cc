@@ -83,8 +83,8 @@ absl::StatusOr<Solution> Solve(const Problem& problem, const Options& options) {
         const int buffer = arena.items[i].buffer;
         return buffer < 0 ? std::string("a forbidden region") : absl::StrCat("buffer ", buffer);
       };
-      return absl::ResourceExhaustedError(
-          absl::StrCat("infeasible: ", name(conflict->first), " and ", name(conflict->second), " are fixed and overlap"));
+      return absl::ResourceExhaustedError(absl::StrCat("infeasible: ", name(conflict->first), " and ",
+                                                       name(conflict->second), " are fixed and overlap"));
     }
     for (Instance& instance : SplitByTime(arena)) {
       const int64_t bound = LowerBound(instance);
