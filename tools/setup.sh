@@ -12,7 +12,7 @@ packages=(
   llvm-19-dev llvm-19-tools libmlir-19-dev mlir-19-tools
   cmake ninja-build ccache git ca-certificates
   libprotobuf-dev protobuf-compiler libabsl-dev libgtest-dev libgmock-dev libbenchmark-dev
-  nlohmann-json3-dev zlib1g-dev python3 python3-pip python3-venv unzip
+  nlohmann-json3-dev libcli11-dev zlib1g-dev python3 python3-pip python3-venv unzip
 )
 missing=()
 for package in "${packages[@]}"; do
