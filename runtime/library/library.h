@@ -1,8 +1,7 @@
 // What a vendor library can do, asked in the order can it -> how much workspace and which packed layout -> run.
 // The compiler asks (Query) and the runtime runs (Prepare) through this one description, so that the sizes in a plan
 // are the sizes that the library wants.
-#ifndef PLIMSOLL_RUNTIME_LIBRARY_LIBRARY_H_
-#define PLIMSOLL_RUNTIME_LIBRARY_LIBRARY_H_
+#pragma once
 
 #include <cstdint>
 #include <memory>
@@ -54,5 +53,3 @@ absl::StatusOr<Requirements> Query(const plan::LibraryOp& op, const plan::Target
 absl::StatusOr<std::unique_ptr<PreparedOp>> Prepare(const plan::LibraryOp& op, const plan::Target& target);
 
 }  // namespace plimsoll::runtime
-
-#endif  // PLIMSOLL_RUNTIME_LIBRARY_LIBRARY_H_

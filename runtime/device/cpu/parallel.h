@@ -1,6 +1,5 @@
 // The one parallel loop of the runtime. Threads are libgomp's, which oneDNN uses too: one pool on the machine.
-#ifndef PLIMSOLL_RUNTIME_DEVICE_CPU_PARALLEL_H_
-#define PLIMSOLL_RUNTIME_DEVICE_CPU_PARALLEL_H_
+#pragma once
 
 #include <cstdint>
 #include <type_traits>
@@ -29,5 +28,3 @@ void SetMaxThreads(int threads);
 int HardwareThreads();
 
 }  // namespace plimsoll::runtime::cpu
-
-#endif  // PLIMSOLL_RUNTIME_DEVICE_CPU_PARALLEL_H_

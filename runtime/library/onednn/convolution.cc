@@ -7,35 +7,6 @@
 namespace plimsoll::runtime::onednn {
 namespace {
 
-// The weights as oneDNN's logical [G, O/G, I/G, spatial...] (no G for one group), from the plan's [O, I/G, spatial...]
-// or, transposed, [I, O/G, spatial...]. The bytes stay where they are: only strides change.
-absl::StatusOr<dnnl::memory::desc> WeightsDesc(const plan::Convolution& op) {
-  auto dtype = DataTypeOf(op.weights().dtype());
-  if (!dtype.ok()) return dtype.status();
-  auto given = StridesOf(op.weights());
-  if (!given.ok()) return given.status();
-  const Dims from = DimsOf(op.weights());
-  const int64_t groups = op.groups();
-  if (from.size() < 3 || from[0] % groups != 0) {
-    return absl::InvalidArgumentError(absl::StrCat("convolution weights of rank ", from.size(), " with ",
-                                                   from.empty() ? 0 : from[0], " channels for ", groups, " groups"));
-  }
-  const int o = op.transposed() ? 1 : 0;
-  const int i = 1 - o;
-  Dims dims, strides;
-  if (groups > 1) {
-    dims.push_back(groups);
-    strides.push_back(from[0] / groups * (*given)[0]);
-  }
-  for (int dim : {o, i}) {
-    dims.push_back(dim == 0 ? from[0] / groups : from[1]);
-    strides.push_back((*given)[dim]);
-  }
-  dims.insert(dims.end(), from.begin() + 2, from.end());
-  strides.insert(strides.end(), given->begin() + 2, given->end());
-  return dnnl::memory::desc(dims, *dtype, strides);
-}
-
 struct Geometry {
   Dims strides, dilations, pads_begin, pads_end;
 };
@@ -70,6 +41,33 @@ absl::StatusOr<Geometry> GeometryOf(const plan::Convolution& op) {
 
 }  // namespace
 
+absl::StatusOr<dnnl::memory::desc> ConvolutionWeightsDesc(const plan::Convolution& op) {
+  auto dtype = DataTypeOf(op.weights().dtype());
+  if (!dtype.ok()) return dtype.status();
+  auto given = StridesOf(op.weights());
+  if (!given.ok()) return given.status();
+  const Dims from = DimsOf(op.weights());
+  const int64_t groups = op.groups();
+  if (from.size() < 3 || from[0] % groups != 0) {
+    return absl::InvalidArgumentError(absl::StrCat("convolution weights of rank ", from.size(), " with ",
+                                                   from.empty() ? 0 : from[0], " channels for ", groups, " groups"));
+  }
+  const int o = op.transposed() ? 1 : 0;
+  const int i = 1 - o;
+  Dims dims, strides;
+  if (groups > 1) {
+    dims.push_back(groups);
+    strides.push_back(from[0] / groups * (*given)[0]);
+  }
+  for (int dim : {o, i}) {
+    dims.push_back(dim == 0 ? from[0] / groups : from[1]);
+    strides.push_back((*given)[dim]);
+  }
+  dims.insert(dims.end(), from.begin() + 2, from.end());
+  strides.insert(strides.end(), given->begin() + 2, given->end());
+  return dnnl::memory::desc(dims, *dtype, strides);
+}
+
 absl::StatusOr<Recipe> ConvolutionRecipe(const plan::Convolution& op, bool constant_weights) {
   Recipe recipe;
   const int first_post_op = 2 + (op.has_bias() ? 1 : 0);
@@ -84,7 +82,7 @@ absl::StatusOr<Recipe> ConvolutionRecipe(const plan::Convolution& op, bool const
   const int rank = op.dst().dims_size();
   auto src = PlainDesc(op.src());
   if (!src.ok()) return src.status();
-  auto weights = WeightsDesc(op);
+  auto weights = ConvolutionWeightsDesc(op);
   if (!weights.ok()) return weights.status();
   auto dst = PlainDesc(op.dst());
   if (!dst.ok()) return dst.status();

@@ -1,6 +1,5 @@
 // plan::MemoryDesc to oneDNN's descriptors.
-#ifndef PLIMSOLL_RUNTIME_LIBRARY_ONEDNN_DESCRIPTORS_H_
-#define PLIMSOLL_RUNTIME_LIBRARY_ONEDNN_DESCRIPTORS_H_
+#pragma once
 
 #include <cstdint>
 #include <vector>
@@ -31,5 +30,3 @@ dnnl::memory::desc AnyLayout(const dnnl::memory::desc& desc);
 bool HasZeroElements(const plan::MemoryDesc& desc);
 
 }  // namespace plimsoll::runtime::onednn
-
-#endif  // PLIMSOLL_RUNTIME_LIBRARY_ONEDNN_DESCRIPTORS_H_

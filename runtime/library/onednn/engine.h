@@ -1,6 +1,5 @@
 // The process-wide state of oneDNN: engine, stream, the cap on its instruction set, the number of threads.
-#ifndef PLIMSOLL_RUNTIME_LIBRARY_ONEDNN_ENGINE_H_
-#define PLIMSOLL_RUNTIME_LIBRARY_ONEDNN_ENGINE_H_
+#pragma once
 
 #include <functional>
 
@@ -33,5 +32,3 @@ class ThreadCount {
 };
 
 }  // namespace plimsoll::runtime::onednn
-
-#endif  // PLIMSOLL_RUNTIME_LIBRARY_ONEDNN_ENGINE_H_

@@ -1,6 +1,5 @@
 // The recipe of each kind of operation. All may throw dnnl::error: call them under Guard (engine.h).
-#ifndef PLIMSOLL_RUNTIME_LIBRARY_ONEDNN_OPERATIONS_H_
-#define PLIMSOLL_RUNTIME_LIBRARY_ONEDNN_OPERATIONS_H_
+#pragma once
 
 #include "runtime/library/onednn/primitive_op.h"
 
@@ -9,20 +8,19 @@ namespace plimsoll::runtime::onednn {
 absl::StatusOr<Recipe> MatmulRecipe(const plan::Matmul& op, bool constant_weights);
 absl::StatusOr<Recipe> ConvolutionRecipe(const plan::Convolution& op, bool constant_weights);
 absl::StatusOr<Recipe> PoolRecipe(const plan::Pool& op);
+// The weights as oneDNN's logical [G, O/G, I/G, spatial...] (no G for one group), from the plan's [O, I/G, spatial...]
+// or, transposed, [I, O/G, spatial...]. The bytes stay where they are: only strides change.
+absl::StatusOr<dnnl::memory::desc> ConvolutionWeightsDesc(const plan::Convolution& op);
 // Copies into the layout that `op.target` has for its operand `op.operand`.
 absl::StatusOr<Recipe> PackRecipe(const plan::Pack& op);
 
 // Of the floating-point operations above, by the kind of `op`; for packing.
 absl::StatusOr<Recipe> RecipeOf(const plan::LibraryOp& op, bool constant_weights);
 
-// 8-bit operands, 32-bit results, exact on every CPU (oneDNN saturates intermediate sums where the CPU has no VNNI,
-// and lacks zero points of weights).
-bool IsInteger(const plan::LibraryOp& op);
+// 8-bit operands, 32-bit results, exact on every CPU (integer.h).
 absl::StatusOr<std::unique_ptr<PreparedOp>> PrepareIntegerMatmul(const plan::Matmul& op, int threads);
 absl::StatusOr<std::unique_ptr<PreparedOp>> PrepareIntegerConvolution(const plan::Convolution& op, int threads);
 
 absl::StatusOr<std::unique_ptr<PreparedOp>> PrepareRecurrent(const plan::Recurrent& op, int threads);
 
 }  // namespace plimsoll::runtime::onednn
-
-#endif  // PLIMSOLL_RUNTIME_LIBRARY_ONEDNN_OPERATIONS_H_

@@ -1,6 +1,5 @@
 // plan::PostOp to oneDNN's post-ops.
-#ifndef PLIMSOLL_RUNTIME_LIBRARY_ONEDNN_POST_OPS_H_
-#define PLIMSOLL_RUNTIME_LIBRARY_ONEDNN_POST_OPS_H_
+#pragma once
 
 #include <vector>
 
@@ -19,5 +18,3 @@ absl::Status AppendPostOps(const PostOpList& list, int operand, int rank, dnnl::
                            std::vector<Step::Argument>& arguments);
 
 }  // namespace plimsoll::runtime::onednn
-
-#endif  // PLIMSOLL_RUNTIME_LIBRARY_ONEDNN_POST_OPS_H_

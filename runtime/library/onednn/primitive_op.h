@@ -1,6 +1,5 @@
 // One oneDNN primitive with the copies around it, as a PreparedOp.
-#ifndef PLIMSOLL_RUNTIME_LIBRARY_ONEDNN_PRIMITIVE_OP_H_
-#define PLIMSOLL_RUNTIME_LIBRARY_ONEDNN_PRIMITIVE_OP_H_
+#pragma once
 
 #include <map>
 #include <memory>
@@ -67,5 +66,3 @@ dnnl::primitive_attr Attributes();
 absl::StatusOr<std::unique_ptr<PreparedOp>> MakePreparedOp(const Recipe& recipe, int threads);
 
 }  // namespace plimsoll::runtime::onednn
-
-#endif  // PLIMSOLL_RUNTIME_LIBRARY_ONEDNN_PRIMITIVE_OP_H_
