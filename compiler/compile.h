@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "compiler/refusal.h"
 #include "ir/plan/artefact.h"
 
 namespace plimsoll::compiler {
@@ -48,16 +49,6 @@ struct Compiled {
   std::shared_ptr<const void> keep_alive;   // owns the bytes that artefact.weights points to (mapped model, weight store)
   Report report;
 };
-
-// Why no plan was made within the budget. Attached to a kResourceExhausted status as a payload (refusalOf reads it).
-struct Refusal {
-  int64_t smallest_feasible_budget_bytes = 0;
-  int64_t lower_bound_bytes = 0;
-  bool proven_infeasible = false;
-  std::string binding_tensor;
-};
-std::optional<Refusal> RefusalOf(const absl::Status& status);
-void AttachRefusal(absl::Status& status, const Refusal& refusal);
 
 // Errors: kInvalidArgument (an open dimension without --shapes, all named; a shape or value that contradicts the model),
 // kUnimplemented (unsupported operators, all listed with their nodes), kResourceExhausted (does not fit; see Refusal),

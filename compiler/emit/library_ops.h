@@ -1,0 +1,28 @@
+// Operations of the graph as the library's: the one translation that both the select pass's questions and the emitted
+// calls come from.
+#pragma once
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "ir/graph/graph.h"
+#include "ir/plan/library.pb.h"
+
+namespace plimsoll::compiler {
+
+struct LibraryTranslation {
+  plan::LibraryOp op;          // without workspace and packed layouts
+  // The graph's operand numbers in the library's order, the post-operands included; results follow in order.
+  std::vector<int> operands;
+  // Result 0 overwrites this operand of the graph (a `sum` post-op): not among `operands`. -1: none.
+  int summed_operand = -1;
+};
+
+// kUnimplemented for what has no form in the library's description.
+absl::StatusOr<LibraryTranslation> TranslateToLibrary(mlir::Operation* operation);
+
+// The description of the library's operand number `operand` (as TranslateToLibrary orders them), to set packed_bytes;
+// null where packing has no meaning.
+plan::MemoryDesc* PackableDesc(plan::LibraryOp& op, int operand);
+
+}  // namespace plimsoll::compiler

@@ -1,0 +1,60 @@
+// plimsoll check MODEL
+#include <cstdio>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "tools/plimsoll/command.h"
+#include "tools/plimsoll/compiler_plugin.h"
+#include "tools/plimsoll/text.h"
+
+namespace plimsoll::cli {
+namespace {
+
+Outcome Check(const std::string& model, const CompileFlags& flags, bool json) {
+  Outcome outcome;
+  auto options = ToOptions(flags);
+  if (!options.ok()) return {options.status()};
+  auto plugin = OpenCompiler();
+  if (!plugin.ok()) return {plugin.status()};
+  auto result = (*plugin)->check(model, *options);
+  if (!result.ok()) return {result.status()};
+  outcome.json["parameters"] = result->parameters;
+  outcome.json["weight_bytes"] = result->weight_bytes;
+  outcome.json["nodes"] = result->nodes;
+  outcome.json["flops"] = result->flops;
+  outcome.json["operators"] = result->operators;
+  auto values = [](const auto& list) {
+    Json array = Json::array();
+    for (const auto& value : list) array.push_back({{"name", value.name}, {"type", value.type}});
+    return array;
+  };
+  outcome.json["inputs"] = values(result->inputs);
+  outcome.json["outputs"] = values(result->outputs);
+  outcome.json["open_inputs"] = result->open_inputs;
+  if (json) return outcome;
+  for (const auto& input : result->inputs) std::printf("input       %s  %s\n", input.name.c_str(), input.type.c_str());
+  for (const auto& output : result->outputs) std::printf("output      %s  %s\n", output.name.c_str(), output.type.c_str());
+  std::printf("nodes       %lld\n", static_cast<long long>(result->nodes));
+  std::printf("parameters  %s (%s)\n", FormatCount(result->parameters).c_str(), FormatBytes(result->weight_bytes).c_str());
+  if (result->flops > 0) std::printf("work        %sFLOP a run\n", FormatCount(result->flops).c_str());
+  std::printf("operators   %s\n", absl::StrJoin(result->operators, ", ", absl::PairFormatter(" ")).c_str());
+  if (!result->open_inputs.empty()) {
+    std::printf("open        %s: give their shapes with --shapes to compile\n", absl::StrJoin(result->open_inputs, ", ").c_str());
+  }
+  std::printf("All operators are supported.\n");
+  return outcome;
+}
+
+}  // namespace
+
+void AddCheck(CLI::App& app, Chosen& chosen) {
+  auto* command = app.add_subcommand("check", "Tells whether a model can be compiled: every unsupported operator at once; parameters, work");
+  auto model = std::make_shared<std::string>();
+  auto flags = std::make_shared<CompileFlags>();
+  command->add_option("MODEL", *model, "An ONNX file")->required();
+  AddCompileFlags(*command, *flags);
+  AddJson(*command, chosen);
+  command->callback([=, &chosen] { chosen.run = [=, &chosen] { return Check(*model, *flags, chosen.json); }; });
+}
+
+}  // namespace plimsoll::cli

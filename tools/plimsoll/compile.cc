@@ -1,0 +1,63 @@
+// plimsoll compile MODEL -o PLAN.plim
+#include <cstdio>
+
+#include "absl/strings/str_cat.h"
+#include "tools/plimsoll/command.h"
+#include "tools/plimsoll/compiler_plugin.h"
+#include "tools/plimsoll/plan_summary.h"
+#include "tools/plimsoll/progress.h"
+#include "tools/plimsoll/text.h"
+
+namespace plimsoll::cli {
+namespace {
+
+Outcome Compile(const std::string& model, const std::string& output, const CompileFlags& flags, bool json) {
+  Outcome outcome;
+  auto options = ToOptions(flags);
+  if (!options.ok()) return {options.status()};
+  auto plugin = OpenCompiler();
+  if (!plugin.ok()) return {plugin.status()};
+  absl::StatusOr<compiler::Compiled> compiled;
+  {
+    ProgressLine line;
+    options->progress = [&](const compiler::Progress& progress) { line.Show(progress); };
+    compiled = (*plugin)->compile(model, *options);
+  }
+  if (!compiled.ok()) {
+    outcome.status = compiled.status();
+    AddRefusal(outcome.status, outcome.json);
+    return outcome;
+  }
+  outcome.status = plan::WriteArtefact(compiled->artefact, output);
+  if (!outcome.status.ok()) return outcome;
+  outcome.json = PlanJson(compiled->artefact.plan);
+  outcome.json["plan"] = output;
+  outcome.json["parameters"] = compiled->report.parameters;
+  outcome.json["flops"] = compiled->report.flops;
+  outcome.json["seconds"] = compiled->report.seconds;
+  outcome.json["warnings"] = compiled->report.warnings;
+  double seconds = 0;
+  for (const auto& [stage, time] : compiled->report.seconds) seconds += time;
+  outcome.json["compile_seconds"] = seconds;
+  for (const std::string& warning : compiled->report.warnings) std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  if (!json) {
+    std::printf("%scompiled  %s in %s\n", PlanText(compiled->artefact.plan).c_str(), output.c_str(), FormatSeconds(seconds).c_str());
+  }
+  return outcome;
+}
+
+}  // namespace
+
+void AddCompile(CLI::App& app, Chosen& chosen) {
+  auto* command = app.add_subcommand("compile", "Makes a plan: every byte has its address, proven to fit the budget");
+  auto model = std::make_shared<std::string>();
+  auto output = std::make_shared<std::string>();
+  auto flags = std::make_shared<CompileFlags>();
+  command->add_option("MODEL", *model, "An ONNX file")->required();
+  command->add_option("-o,--output", *output, "The plan to write, PLAN.plim")->required();
+  AddCompileFlags(*command, *flags);
+  AddJson(*command, chosen);
+  command->callback([=, &chosen] { chosen.run = [=, &chosen] { return Compile(*model, *output, *flags, chosen.json); }; });
+}
+
+}  // namespace plimsoll::cli

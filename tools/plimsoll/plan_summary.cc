@@ -1,0 +1,105 @@
+#include "tools/plimsoll/plan_summary.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "ir/plan/types.h"
+#include "tools/plimsoll/text.h"
+
+namespace plimsoll::cli {
+namespace {
+
+struct Counts {
+  int launches = 0, library_calls = 0, host_calls = 0, others = 0;
+};
+
+Counts CountCommands(const plan::Program& program) {
+  Counts counts;
+  for (const plan::Command& command : program.commands()) {
+    if (command.has_launch()) ++counts.launches;
+    else if (command.has_library_call()) ++counts.library_calls;
+    else if (command.has_host_call()) ++counts.host_calls;
+    else ++counts.others;
+  }
+  return counts;
+}
+
+double GapOf(const plan::Certificate& certificate) {
+  if (certificate.session_lower_bound_bytes() <= 0) return 1;
+  return static_cast<double>(certificate.session_arena_bytes()) / static_cast<double>(certificate.session_lower_bound_bytes());
+}
+
+}  // namespace
+
+const char* ClassName(plan::MemoryClass memory_class) {
+  switch (memory_class) {
+    case plan::WEIGHTS: return "weights";
+    case plan::GRADIENTS: return "gradients";
+    case plan::OPTIMIZER_STATES: return "optimizer_states";
+    case plan::ACTIVATIONS: return "activations";
+    case plan::WORKSPACE: return "workspace";
+    case plan::COMMUNICATION: return "communication";
+    case plan::RESERVED: return "reserved";
+    case plan::INPUTS_OUTPUTS: return "inputs_outputs";
+    default: return "unknown";
+  }
+}
+
+Json PlanJson(const plan::Plan& plan) {
+  const plan::Certificate& certificate = plan.certificate();
+  Json json;
+  json["model"] = plan.model_name();
+  json["target"] = plan.target().isa();
+  json["threads"] = plan.target().threads();
+  json["peak_bytes"] = certificate.peak_bytes();
+  if (plan.has_budget_bytes()) json["budget_bytes"] = plan.budget_bytes();
+  if (plan.has_smallest_feasible_budget_bytes()) {
+    json["smallest_feasible_budget_bytes"] = plan.smallest_feasible_budget_bytes();
+  }
+  Json classes;
+  for (const char* name : {"weights", "gradients", "optimizer_states", "activations", "workspace", "communication",
+                           "inputs_outputs", "reserved"}) {
+    classes[name] = 0;
+  }
+  for (const plan::ClassBytes& bytes : certificate.at_peak()) classes[ClassName(bytes.memory_class())] = bytes.bytes();
+  json["memory_bytes"] = classes;
+  json["load_peak_bytes"] = certificate.load_peak_bytes();
+  json["run_peak_bytes"] = certificate.run_peak_bytes();
+  json["resident_weight_bytes"] = certificate.resident_weight_bytes();
+  json["arena_bytes"] = certificate.session_arena_bytes();
+  json["arena_lower_bound_bytes"] = certificate.session_lower_bound_bytes();
+  json["arena_ratio"] = GapOf(certificate);
+  json["proven_optimal"] = certificate.session_proven_optimal();
+  json["binding_tensor"] = certificate.binding_tensor();
+  const Counts run = CountCommands(plan.run());
+  json["commands"] = {{"kernels", run.launches}, {"library_calls", run.library_calls}, {"host_calls", run.host_calls}, {"others", run.others}};
+  json["load_commands"] = plan.load().commands_size();
+  return json;
+}
+
+std::string PlanText(const plan::Plan& plan) {
+  const plan::Certificate& certificate = plan.certificate();
+  std::string text;
+  absl::StrAppend(&text, "model     ", plan.model_name(), "  (", plan.target().isa(), ", ", plan.target().threads(), " threads)\n");
+  for (const auto& binding : plan.signature().inputs()) {
+    absl::StrAppend(&text, "input     ", binding.name(), "  ", plan::ToString(binding.type()), binding.fixed() ? "  (fixed)" : "", "\n");
+  }
+  for (const auto& binding : plan.signature().outputs()) {
+    absl::StrAppend(&text, "output    ", binding.name(), "  ", plan::ToString(binding.type()), "\n");
+  }
+  const Counts run = CountCommands(plan.run());
+  absl::StrAppendFormat(&text, "commands  %d kernels, %d library calls, %d host calls, %d others; %d at load\n", run.launches,
+                        run.library_calls, run.host_calls, run.others, plan.load().commands_size());
+  absl::StrAppendFormat(&text, "arena     %s, lower bound %s (ratio %.4f%s)\n", FormatBytes(certificate.session_arena_bytes()),
+                        FormatBytes(certificate.session_lower_bound_bytes()), GapOf(certificate),
+                        certificate.session_proven_optimal() ? ", proven optimal" : "");
+  absl::StrAppend(&text, "weights   ", FormatBytes(certificate.resident_weight_bytes()), " resident\n");
+  absl::StrAppend(&text, "peak      ", FormatBytes(certificate.peak_bytes()), " (", certificate.peak_bytes(), " bytes)");
+  if (plan.has_budget_bytes()) absl::StrAppend(&text, " of a budget of ", FormatBytes(plan.budget_bytes()));
+  absl::StrAppend(&text, "; load peaks at ", FormatBytes(certificate.load_peak_bytes()), "\n");
+  absl::StrAppend(&text, "binds     ", certificate.binding_tensor(), "\n");
+  return text;
+}
+
+}  // namespace plimsoll::cli

@@ -1,0 +1,24 @@
+// Tensors in files: ONNX's TensorProto (.pb) and NumPy's .npy.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "ir/plan/types.pb.h"
+
+namespace plimsoll::cli {
+
+// Dense row-major little-endian elements; bool is one byte, 0 or 1.
+struct Tensor {
+  std::string name;
+  plan::TensorType type;   // static
+  std::string bytes;
+};
+
+// By the extension: .pb or .npy. kNotFound / kDataLoss (truncated, sizes that contradict) / kUnimplemented (strings, sequences),
+// each with the path.
+absl::StatusOr<Tensor> ReadTensor(const std::string& path);
+// Writes a TensorProto with raw data, through a temporary file. kUnavailable if it cannot be written.
+absl::Status WriteTensor(const Tensor& tensor, const std::string& path);
+
+}  // namespace plimsoll::cli
