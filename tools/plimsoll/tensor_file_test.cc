@@ -1,0 +1,80 @@
+#include "tools/plimsoll/tensor_file.h"
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+
+#include "tools/plimsoll/data_set.h"
+#include "tools/plimsoll/tensor.pb.h"
+
+namespace plimsoll::cli {
+namespace {
+
+std::string Temporary(const std::string& name) {
+  const std::string folder = testing::TempDir() + "tensor_file_test";
+  std::filesystem::create_directories(folder);
+  return folder + "/" + name;
+}
+
+void Write(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
+
+TEST(TensorFile, RoundTrips) {
+  Tensor tensor;
+  tensor.name = "x";
+  tensor.type.set_dtype(plan::I16);
+  tensor.type.add_dims(3);
+  tensor.bytes = std::string("\1\0\2\0\3\0", 6);
+  const std::string path = Temporary("input_0.pb");
+  ASSERT_TRUE(WriteTensor(tensor, path).ok());
+  auto read = ReadTensor(path);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->name, "x");
+  EXPECT_EQ(read->bytes, tensor.bytes);
+  EXPECT_EQ(read->type.SerializeAsString(), tensor.type.SerializeAsString());
+}
+
+TEST(TensorFile, ReadsTypedFields) {
+  tensor::TensorFile file;
+  file.set_data_type(9);   // bool, in int32_data
+  file.add_dims(2);
+  file.add_int32_data(1);
+  file.add_int32_data(0);
+  Write(Temporary("b.pb"), file.SerializeAsString());
+  auto read = ReadTensor(Temporary("b.pb"));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->bytes, std::string("\1\0", 2));
+}
+
+TEST(TensorFile, RefusesWhatContradictsItself) {
+  tensor::TensorFile file;
+  file.set_data_type(1);
+  file.add_dims(1000);
+  file.set_raw_data("abcd");
+  Write(Temporary("short.pb"), file.SerializeAsString());
+  EXPECT_EQ(ReadTensor(Temporary("short.pb")).status().code(), absl::StatusCode::kDataLoss);
+  file.set_dims(0, -1);
+  Write(Temporary("negative.pb"), file.SerializeAsString());
+  EXPECT_EQ(ReadTensor(Temporary("negative.pb")).status().code(), absl::StatusCode::kDataLoss);
+  file.add_dims(1LL << 62);
+  file.set_dims(0, 1LL << 62);
+  Write(Temporary("huge.pb"), file.SerializeAsString());
+  EXPECT_EQ(ReadTensor(Temporary("huge.pb")).status().code(), absl::StatusCode::kDataLoss);
+  Write(Temporary("garbage.pb"), "\xff\xff\xff\xff not a proto");
+  EXPECT_EQ(ReadTensor(Temporary("garbage.pb")).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(ReadTensor(Temporary("absent.pb")).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST(DataSet, TakesSetsInTheOrderOfTheirNumbers) {
+  const std::string folder = Temporary("sets");
+  for (const char* name : {"test_data_set_10", "test_data_set_2", "other"}) std::filesystem::create_directories(folder + "/" + name);
+  auto sets = FindDataSets(folder);
+  ASSERT_TRUE(sets.ok());
+  ASSERT_EQ(sets->size(), 2u);
+  EXPECT_EQ((*sets)[0].name, "test_data_set_2");
+  EXPECT_EQ((*sets)[1].name, "test_data_set_10");
+  EXPECT_EQ(FindDataSets(folder + "/other").status().code(), absl::StatusCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace plimsoll::cli
