@@ -79,9 +79,9 @@ class ArtefactReader {
       return Damaged(path, absl::StrCat("member ", kPlanMember, " is not a plan; compile the model again"));
     }
     if (artefact.plan_.version() != FORMAT_VERSION_CURRENT) {
-      return Damaged(path, absl::StrCat("its format is version ", artefact.plan_.version(),
-                                        "; this program reads version ", static_cast<int>(FORMAT_VERSION_CURRENT),
-                                        ". Compile the model again with this version"));
+      return Damaged(
+          path, absl::StrCat("its format is version ", artefact.plan_.version(), "; this program reads version ",
+                             static_cast<int>(FORMAT_VERSION_CURRENT), ". Compile the model again with this version"));
     }
     return absl::OkStatus();
   }

@@ -20,15 +20,15 @@ absl::StatusOr<std::unique_ptr<weights::WeightStore>> OpenWeights(const Artefact
     }
     const int64_t size = inline_weights == nullptr ? 0 : static_cast<int64_t>(inline_weights->data.size());
     if (weight.offset() > size || weight.length() > size - weight.offset()) {
-      return absl::DataLossError(absl::StrCat("[P6] weight '", weight.name(), "' lies in bytes ", weight.offset(), " + ",
-                                              weight.length(), " of ", kWeightsMember, ", which holds ", size));
+      return absl::DataLossError(absl::StrCat("[P6] weight '", weight.name(), "' lies in bytes ", weight.offset(),
+                                              " + ", weight.length(), " of ", kWeightsMember, ", which holds ", size));
     }
     const Bytes bytes = size == 0 ? Bytes() : inline_weights->data.subspan(weight.offset(), weight.length());
     if (artefact.file() == nullptr || bytes.empty()) {
       store->AddView(weight.name(), bytes, artefact.memory());
     } else {
-      const auto index =
-          store->AddMapped(weight.name(), artefact.file(), bytes.data() - artefact.file()->bytes().data(), weight.length());
+      const auto index = store->AddMapped(weight.name(), artefact.file(),
+                                          bytes.data() - artefact.file()->bytes().data(), weight.length());
       if (!index.ok()) return index.status();
     }
   }

@@ -79,7 +79,8 @@ absl::Status WriteAll(const ArtefactContents& contents, const WriteAt& write) {
   }
   const ZipLayout layout = LayOut(entries);
   for (size_t i = 0; i < sources.size(); ++i) {
-    constexpr size_t kChunk = size_t{64} << 20;  // written while its checksum has it in the cache, or at least in memory
+    constexpr size_t kChunk =
+        size_t{64} << 20;  // written while its checksum has it in the cache, or at least in memory
     static constexpr std::byte kZeros[kMemberAlignment] = {};
     uint64_t at = 0;
     const auto append = [&](Bytes bytes) {

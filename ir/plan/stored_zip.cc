@@ -19,12 +19,12 @@ constexpr uint64_t kCentralSize = 46;
 constexpr uint64_t kZip64EndSize = 56;
 constexpr uint64_t kLocatorSize = 20;
 constexpr uint64_t kEndSize = 22;
-constexpr uint16_t kVersion = 45;                  // zip64
-constexpr uint16_t kMadeBy = 3 << 8 | kVersion;    // Unix
-constexpr uint16_t kDate = 0x0021;                 // 1980-01-01
-constexpr uint32_t kMode = 0100644u << 16;         // a regular file, rw-r--r--
+constexpr uint16_t kVersion = 45;                // zip64
+constexpr uint16_t kMadeBy = 3 << 8 | kVersion;  // Unix
+constexpr uint16_t kDate = 0x0021;               // 1980-01-01
+constexpr uint32_t kMode = 0100644u << 16;       // a regular file, rw-r--r--
 constexpr uint16_t kZip64Extra = 0x0001;
-constexpr uint16_t kAlignmentExtra = 0xd935;       // as Android's zipalign: alignment, then zeros
+constexpr uint16_t kAlignmentExtra = 0xd935;  // as Android's zipalign: alignment, then zeros
 constexpr uint32_t kInZip64 = 0xffffffff;
 constexpr uint16_t kInZip64Short = 0xffff;
 

@@ -1,6 +1,7 @@
-// The container of an artefact: a zip64 archive of stored members in one canonical form (APPNOTE 6.3.10, sections 4.3.7,
-// 4.3.12, 4.3.14-16, 4.5.3). Every header carries the zip64 sizes, the date is 1980-01-01, and an extra field of zeros
-// brings each member's data to 64 bytes. From names, sizes and checksums follows every byte but the data.
+// The container of an artefact: a zip64 archive of stored members in one canonical form (APPNOTE 6.3.10,
+// sections 4.3.7, 4.3.12, 4.3.14-16, 4.5.3). Every header carries the zip64 sizes, the date is 1980-01-01, and an extra
+// field of zeros brings each member's data to 64 bytes. From names, sizes and checksums follows every byte but the
+// data.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +31,8 @@ struct ZipLayout {
   uint64_t size = 0;    // of the file
 };
 
-// Where everything lies and what the headers hold. The checksums have no influence on the offsets. Names: 1 to 255 bytes.
+// Where everything lies and what the headers hold. The checksums have no influence on the offsets. Names: 1 to 255
+// bytes.
 ZipLayout LayOut(const std::vector<ZipEntry>& entries);
 
 // The entries of an archive in the canonical form, every byte of the headers compared with it. The data are not looked

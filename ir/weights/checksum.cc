@@ -28,9 +28,7 @@ uint32_t Crc32(Bytes bytes, uint32_t before) {
   const size_t part = bytes.size() / count;
   std::vector<uint32_t> sums(count);
   std::vector<std::thread> threads;
-  const auto range = [&](size_t i) {
-    return i + 1 < count ? bytes.subspan(i * part, part) : bytes.subspan(i * part);
-  };
+  const auto range = [&](size_t i) { return i + 1 < count ? bytes.subspan(i * part, part) : bytes.subspan(i * part); };
   for (size_t i = 1; i < count; ++i) threads.emplace_back([&, i] { sums[i] = Serial(range(i), 0); });
   sums[0] = Serial(range(0), before);
   for (std::thread& thread : threads) thread.join();

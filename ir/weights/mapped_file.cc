@@ -27,8 +27,7 @@ std::span<std::byte> WholePages(Bytes range) {
 }  // namespace
 
 absl::Status FileError(int error, const std::string& action, const std::string& path) {
-  const std::string message =
-      absl::StrCat("cannot ", action, " ", path, ": ", std::generic_category().message(error));
+  const std::string message = absl::StrCat("cannot ", action, " ", path, ": ", std::generic_category().message(error));
   switch (error) {
     case ENOENT:
     case ENOTDIR:

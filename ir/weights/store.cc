@@ -74,8 +74,8 @@ absl::StatusOr<Bytes> WeightStore::bytes(int index) const {
   const Entry& entry = entries_[index];
   if (entry.reference.location != Location::kAbsent) return entry.bytes;
   const std::string reason(entry.absent.message());
-  return absl::NotFoundError(absl::StrCat("the bytes of ", What(entry.reference.name), " are not there: ",
-                                          reason.empty() ? "none were given" : reason));
+  return absl::NotFoundError(absl::StrCat("the bytes of ", What(entry.reference.name),
+                                          " are not there: ", reason.empty() ? "none were given" : reason));
 }
 
 absl::StatusOr<uint32_t> WeightStore::crc32(int index) const {

@@ -74,9 +74,9 @@ class WeightStore {
   struct Entry {
     Reference reference;
     Bytes bytes;
-    std::shared_ptr<const MappedFile> file;  // kMapped
-    std::shared_ptr<const void> owner;       // kMemory
-    absl::Status absent;                     // kAbsent
+    std::shared_ptr<const MappedFile> file;       // kMapped
+    std::shared_ptr<const void> owner;            // kMemory
+    absl::Status absent;                          // kAbsent
     std::unique_ptr<std::atomic<int64_t>> crc32;  // -1: not known yet
   };
 
