@@ -28,6 +28,8 @@ struct Options {
   std::map<std::string, std::vector<int64_t>> shapes;     // --shapes: by input name
   // Inputs whose value is fixed, as raw little-endian elements; they decide shapes (--values).
   std::map<std::string, std::string> values;
+  // Values that may be fixed where they decide shapes, and only there (`run MODEL` gives its inputs).
+  std::map<std::string, std::string> available_values;
   std::vector<std::string> disabled_passes;               // by name, for finding faults
   std::function<void(const Progress&)> progress;          // may be null
 };
