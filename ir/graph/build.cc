@@ -1,6 +1,6 @@
 #include "ir/graph/build.h"
 
-#include <cmath>
+#include "llvm/ADT/APSInt.h"
 
 #include "mlir/IR/Verifier.h"
 

@@ -26,6 +26,12 @@ include "ir/graph/interfaces.td"
 
 // A tensor with static dims, or with dims that are known only at run time (then the encoding bounds them).
 def Graph_Tensor : RankedTensorOf<[AnyType]>;
+// The encoding of a tensor with dims known only at run time: an upper bound for each dim (a static dim: its size).
+def Graph_BoundsAttr : AttrDef<Graph_Dialect, "Bounds"> {
+  let mnemonic = "bounds";
+  let parameters = (ins ArrayRefParameter<"int64_t">:$sizes);
+  let assemblyFormat = "`<` `[` $sizes `]` `>`";
+}
 def Graph_Scalar : AnyTypeOf<[I1, AnyI64]>;
 
 // `traits` name how it is executed: exactly one of LowerToLinalg, LibraryCall, HostCall, Collective, Control, View.

@@ -3,7 +3,7 @@
 // post_ops: an array of dictionaries {kind = "eltwise"|"binary"|"sum", function = "...", alpha, beta}; each binary and sum takes the
 // next of post_operands (broadcast to the result; sum: same type as the result, and the result overwrites it).
 class Graph_Contraction<string mnemonic> : Graph_PureOp<mnemonic, [AttrSizedOperandSegments,
-    DeclareOpInterfaceMethods<Graph_LibraryCallInterface, ["packableOperands"]>, DeclareOpInterfaceMethods<Graph_PrecisionInterface>]>;
+    DeclareOpInterfaceMethods<Graph_LibraryCallInterface, ["packableOperands"]>, DeclareOpInterfaceMethods<Graph_PrecisionInterface, ["precisionClass"]>]>;
 
 def Graph_DotGeneralOp : Graph_Contraction<"dot_general"> {
   let summary = "Batched matrix product: lhs [batch..., M, K] x rhs [batch..., K, N] -> [batch..., M, N]";

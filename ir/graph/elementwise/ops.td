@@ -5,7 +5,7 @@ def Graph_ElementwiseTrait : NativeOpTrait<"ElementwiseOp"> { let cppNamespace =
 
 class Graph_Elementwise<string mnemonic, list<Trait> traits = []> : Graph_PureOp<mnemonic, !listconcat([
     DeclareOpInterfaceMethods<Graph_LowerToLinalgInterface>, Graph_ElementwiseTrait,
-    DeclareOpInterfaceMethods<Graph_PrecisionInterface>], traits)> {
+    DeclareOpInterfaceMethods<Graph_PrecisionInterface, ["precisionClass"]>], traits)> {
   let hasFolder = 1;
 }
 // Same element type in and out.
@@ -67,12 +67,13 @@ def Graph_ActivationOp : Graph_Elementwise<"activation"> {
 }
 
 def Graph_CastOp : Graph_PureTypedOp<"cast", [DeclareOpInterfaceMethods<Graph_LowerToLinalgInterface>, Graph_ElementwiseTrait,
-    DeclareOpInterfaceMethods<Graph_PrecisionInterface>]> {
+    DeclareOpInterfaceMethods<Graph_PrecisionInterface, ["precisionClass"]>]> {
   let summary = "Element type conversion with ONNX's rules (float to int truncates; saturate for 8-bit floats; to bool is != 0)";
   let arguments = (ins Graph_Tensor:$operand, DefaultValuedAttr<BoolAttr, "true">:$saturate);
   let results = (outs Graph_Tensor:$result);
   let assemblyFormat = "$operand attr-dict `:` type($operand) `->` type($result)";
   let hasFolder = 1;
+  let hasVerifier = 1;
 }
 
 class Graph_Binary<string mnemonic> : Graph_Elementwise<mnemonic> {

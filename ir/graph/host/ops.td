@@ -6,4 +6,5 @@ def Graph_HostCallOp : Graph_PureTypedOp<"host_call", [DeclareOpInterfaceMethods
   let arguments = (ins Variadic<Graph_Tensor>:$inputs, StrAttr:$function, DictionaryAttr:$settings, DenseI64ArrayAttr:$present);
   let results = (outs Variadic<Graph_Tensor>:$results);
   let assemblyFormat = "$function `(` $inputs `)` attr-dict `:` functional-type($inputs, $results)";
+  let hasVerifier = 1;
 }

@@ -18,7 +18,6 @@ def Graph_TransposeOp : Graph_Movement<"transpose"> {
   let summary = "Result dim i is operand dim permutation[i]";
   let arguments = (ins Graph_Tensor:$operand, DenseI64ArrayAttr:$permutation);
   let assemblyFormat = "$operand `by` $permutation attr-dict `:` type($operand) `->` type($result)";
-  let hasVerifier = 1;
 }
 def Graph_ExpandOp : Graph_PureTypedOp<"expand", [DeclareOpInterfaceMethods<Graph_LowerToLinalgInterface>, DeclareOpInterfaceMethods<Graph_PrecisionInterface>]> {
   let summary = "Broadcast as in numpy to the result's shape";
@@ -32,12 +31,10 @@ def Graph_SliceOp : Graph_Movement<"slice", [DeclareOpInterfaceMethods<Graph_Vie
   let summary = "One start, size and stride (not 0, may be negative) a dim: element i is operand[start + i * stride]";
   let arguments = (ins Graph_Tensor:$operand, DenseI64ArrayAttr:$starts, DenseI64ArrayAttr:$sizes, DenseI64ArrayAttr:$strides);
   let assemblyFormat = "$operand attr-dict `:` type($operand) `->` type($result)";
-  let hasVerifier = 1;
 }
 def Graph_ConcatOp : Graph_Movement<"concat"> {
   let arguments = (ins Variadic<Graph_Tensor>:$operands, I64Attr:$axis);
   let assemblyFormat = "$operands `along` $axis attr-dict `:` functional-type($operands, $result)";
-  let hasVerifier = 1;
 }
 def Graph_PadMode : I32EnumAttr<"PadMode", "", [I32EnumAttrCase<"constant", 0>, I32EnumAttrCase<"reflect", 1>,
     I32EnumAttrCase<"edge", 2>, I32EnumAttrCase<"wrap", 3>]> {
@@ -68,6 +65,8 @@ def Graph_IotaOp : Graph_PureTypedOp<"iota", [DeclareOpInterfaceMethods<Graph_Lo
   let arguments = (ins I64Attr:$axis, DefaultValuedAttr<F64Attr, "0.0">:$start, DefaultValuedAttr<F64Attr, "1.0">:$step);
   let results = (outs Graph_Tensor:$result);
   let assemblyFormat = "attr-dict `:` type($result)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
 }
 def Graph_ResizeOp : Graph_PureTypedOp<"resize", [DeclareOpInterfaceMethods<Graph_LowerToLinalgInterface>, DeclareOpInterfaceMethods<Graph_PrecisionInterface>]> {
   let summary = "Interpolation; the coordinate in the operand along a dim d is computed as ONNX Resize states, from scales[d]";
@@ -78,4 +77,5 @@ def Graph_ResizeOp : Graph_PureTypedOp<"resize", [DeclareOpInterfaceMethods<Grap
     DenseF64ArrayAttr:$scales, DefaultValuedAttr<F64Attr, "-0.75">:$cubic_coefficient, DefaultValuedAttr<BoolAttr, "false">:$exclude_outside);
   let results = (outs Graph_Tensor:$result);
   let assemblyFormat = "$operand attr-dict `:` type($operand) `->` type($result)";
+  let hasVerifier = 1;
 }

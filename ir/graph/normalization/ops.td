@@ -2,7 +2,7 @@
 // takes them apart into reductions and elementwise operations.
 
 class Graph_Normalization<string mnemonic, list<Trait> traits = []> : Graph_PureOp<mnemonic, !listconcat([
-    DeclareOpInterfaceMethods<Graph_LowerToLinalgInterface>, DeclareOpInterfaceMethods<Graph_PrecisionInterface>], traits)>;
+    DeclareOpInterfaceMethods<Graph_LowerToLinalgInterface>, DeclareOpInterfaceMethods<Graph_PrecisionInterface, ["precisionClass"]>], traits)>;
 
 def Graph_SoftmaxOp : Graph_Normalization<"softmax"> {
   let arguments = (ins Graph_Tensor:$operand, I64Attr:$axis, DefaultValuedAttr<BoolAttr, "false">:$log);

@@ -7,7 +7,7 @@ def Graph_PoolKind : I32EnumAttr<"PoolKind", "", [I32EnumAttrCase<"max", 0>, I32
 }
 def Graph_PoolKindAttr : EnumAttr<Graph_Dialect, Graph_PoolKind, "pool_kind"> { let assemblyFormat = "`<` $value `>`"; }
 def Graph_PoolOp : Graph_PureOp<"pool", [DeclareOpInterfaceMethods<Graph_LibraryCallInterface, ["packableOperands"]>,
-    DeclareOpInterfaceMethods<Graph_PrecisionInterface>]> {
+    DeclareOpInterfaceMethods<Graph_PrecisionInterface, ["precisionClass"]>]> {
   let summary = "[N, C, spatial...] (or channels last). Windows that begin in the end padding are those that ceil_mode adds";
   let description = [{The importer turns auto_pad and ceil_mode into pads and states them here: the result's size is
     floor((size + pads - dilated kernel) / stride) + 1 with pads_end enlarged for ceil_mode; average_include_padding counts

@@ -1,7 +1,7 @@
 // Recurrent networks, with ONNX's layouts and gate orders.
 
 def Graph_RecurrentOp : Graph_Op<"recurrent", [Pure, AttrSizedOperandSegments, DeclareOpInterfaceMethods<InferTypeOpInterface>,
-    DeclareOpInterfaceMethods<Graph_LibraryCallInterface, ["packableOperands"]>, DeclareOpInterfaceMethods<Graph_PrecisionInterface>]> {
+    DeclareOpInterfaceMethods<Graph_LibraryCallInterface, ["packableOperands"]>, DeclareOpInterfaceMethods<Graph_PrecisionInterface, ["precisionClass"]>]> {
   let summary = "LSTM, GRU or vanilla; Y [T, D, N, H], Yh [D, N, H] and, for lstm, Yc [D, N, H]";
   let description = [{cell: lstm, gru, linear_before_reset_gru, vanilla_tanh, vanilla_relu. direction: forward, reverse, bidirectional.
     Other activations, peepholes, clipping and sequence lengths are taken apart by the importer.}];

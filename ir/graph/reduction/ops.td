@@ -8,12 +8,11 @@ def Graph_ReduceKind : I32EnumAttr<"ReduceKind", "", [
 }
 def Graph_ReduceKindAttr : EnumAttr<Graph_Dialect, Graph_ReduceKind, "reduce_kind"> { let assemblyFormat = "`<` $value `>`"; }
 def Graph_ReduceOp : Graph_PureOp<"reduce", [DeclareOpInterfaceMethods<Graph_LowerToLinalgInterface>,
-    DeclareOpInterfaceMethods<Graph_PrecisionInterface>]> {
+    DeclareOpInterfaceMethods<Graph_PrecisionInterface, ["precisionClass"]>]> {
   let summary = "f16 and bf16 accumulate in f32; log_sum and log_sum_exp are built of it";
   let arguments = (ins Graph_Tensor:$operand, Graph_ReduceKindAttr:$kind, DenseI64ArrayAttr:$axes, BoolAttr:$keep_dims);
   let results = (outs Graph_Tensor:$result);
   let assemblyFormat = "$kind $operand `over` $axes `keep` $keep_dims attr-dict `:` type($operand) `->` type($result)";
-  let hasVerifier = 1;
   let hasFolder = 1;
 }
 def Graph_ArgReduceOp : Graph_PureOp<"arg_reduce", [DeclareOpInterfaceMethods<Graph_LowerToLinalgInterface>]> {
@@ -21,4 +20,5 @@ def Graph_ArgReduceOp : Graph_PureOp<"arg_reduce", [DeclareOpInterfaceMethods<Gr
   let arguments = (ins Graph_Tensor:$operand, BoolAttr:$largest, I64Attr:$axis, BoolAttr:$keep_dims, BoolAttr:$last);
   let results = (outs Graph_Tensor:$result);
   let assemblyFormat = "$operand attr-dict `:` type($operand) `->` type($result)";
+  let hasFolder = 1;
 }
