@@ -106,7 +106,7 @@ Graph Window(const Graph& graph, absl::Span<const int> order, int begin, int end
   for (int i = 0; i < end - begin; ++i) {
     const int v = order[begin + i];
     window.extra[i] = graph.extra[v];
-    window.members[i] = {v};
+    window.members[i] = {i};
     for (int p : graph.preds[v]) {
       if (local[p] >= 0) window.preds[i].push_back(local[p]);
     }

@@ -45,7 +45,7 @@ Graph BuildGraph(const Problem& problem);
 Graph Reverse(const Graph& graph);
 
 // The problem between two moments of `order`: nodes order[begin, end), given that those before have run and those after
-// have not. Node i of the result is order[begin + i]; members hold that index of `graph`.
+// have not. Node i of the result is order[begin + i]; its members are {i}.
 Graph Window(const Graph& graph, absl::Span<const int> order, int begin, int end);
 
 // Fills starts and ends out of values, merging values that begin and end together and dropping empty ones.

@@ -1,5 +1,6 @@
 #include "passes/schedule/greedy.h"
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <queue>
@@ -53,6 +54,48 @@ std::vector<int> Greedy(const Graph& graph, Rule rule, absl::Span<const int> ran
     sweep.touched().clear();
   }
   return order;
+}
+
+bool IsTopological(const Graph& graph, absl::Span<const int> order) {
+  std::vector<char> done(graph.size(), 0);
+  for (int v : order) {
+    for (int p : graph.preds[v]) {
+      if (!done[p]) return false;
+    }
+    done[v] = 1;
+  }
+  return true;
+}
+
+std::vector<int> ListSchedule(const Graph& graph, const std::vector<int>& rank, int64_t& peak) {
+  const int n = graph.size();
+  const Graph reversed = Reverse(graph);
+  std::vector<int> best;
+  bool any = false;
+  auto offer = [&](std::vector<int> order, bool backwards) {
+    if (backwards) std::reverse(order.begin(), order.end());
+    const int64_t found = PeakOf(graph, order);
+    if (any && found >= peak) return false;
+    any = true;
+    peak = found;
+    best = std::move(order);
+    return true;
+  };
+  std::vector<int> backward(n);
+  for (int v = 0; v < n; ++v) backward[v] = -rank[v];
+  offer(Greedy(graph, Rule::kRank, rank), false);
+  for (Rule rule : {Rule::kRank, Rule::kNet, Rule::kRise, Rule::kLiu, Rule::kDepth}) {
+    offer(Greedy(graph, rule, rank), false);
+    offer(Greedy(reversed, rule, backward), true);
+  }
+  std::vector<int> place(n);
+  for (bool better = true; better;) {
+    for (int i = 0; i < n; ++i) place[best[i]] = -i;
+    better = offer(Greedy(reversed, Rule::kRank, place), true);
+    for (int i = 0; i < n; ++i) place[best[i]] = i;
+    better |= offer(Greedy(graph, Rule::kRank, place), false);
+  }
+  return best;
 }
 
 }  // namespace plimsoll::schedule

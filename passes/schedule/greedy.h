@@ -1,6 +1,7 @@
 #ifndef PLIMSOLL_PASSES_SCHEDULE_GREEDY_H_
 #define PLIMSOLL_PASSES_SCHEDULE_GREEDY_H_
 
+#include <cstdint>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -22,6 +23,11 @@ enum class Rule {
 // A topological order; `rank[v]` breaks ties (and leads in kRank). O(E log V) but for graphs with values of many
 // starters.
 std::vector<int> Greedy(const Graph& graph, Rule rule, absl::Span<const int> rank);
+
+// The best of all rules, forwards and backwards, then pressed in both directions while that helps.
+std::vector<int> ListSchedule(const Graph& graph, const std::vector<int>& rank, int64_t& peak);
+
+bool IsTopological(const Graph& graph, absl::Span<const int> order);
 
 }  // namespace plimsoll::schedule
 

@@ -1,0 +1,288 @@
+#include "passes/schedule/search.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "passes/schedule/min_cut.h"
+
+namespace plimsoll::schedule {
+namespace {
+
+constexpr size_t kMaxBytes = size_t{256} << 20;  // of sets
+
+class Searcher {
+ public:
+  Searcher(const Graph& graph, int64_t target, int width, Budget& budget)
+      : graph_(graph),
+        budget_(budget),
+        target_(target),
+        width_(width),
+        n_(graph.size()),
+        words_((n_ + 63) / 64),
+        done_(words_),
+        ready_(words_),
+        levels_(n_ + 1) {}
+
+  SearchResult Run() {
+    int64_t bytes = Begin();
+    result_.complete = true;
+    result_.lower_bound = std::numeric_limits<int64_t>::max();
+    if (bytes > target_) {
+      result_.lower_bound = bytes;
+      return std::move(result_);
+    }
+    root_.assign(words_, 0);
+    root_bytes_ = bytes;
+    int count = 0;
+    RunFree(bytes, count, nullptr);
+    Enter(bytes, count, -1, -1);
+    for (int level = 0; level <= n_; ++level) {
+      Level now = std::move(levels_[level]);
+      levels_[level] = Level();
+      if (now.states.empty()) continue;
+      if (level == n_) {
+        result_.found = true;
+        Trace(now.states[0].step);
+        break;
+      }
+      if (static_cast<int>(now.states.size()) > width_) Narrow(now);
+      Commit(now, level);
+      for (const State& state : now.states) {
+        if (!Expand(state, level)) {
+          result_.complete = false;
+          return std::move(result_);
+        }
+      }
+      for (const State& state : now.states) free_.push_back(state.slot);
+    }
+    return std::move(result_);
+  }
+
+ private:
+  struct State {
+    int64_t bytes;
+    int step;
+    int slot;  // of its sets
+  };
+  struct Level {
+    std::vector<State> states;
+    absl::flat_hash_map<uint64_t, int> index;  // hash of the set of nodes -> state
+  };
+  struct Step {
+    int before;  // step, or -1
+    int node;
+  };
+
+  static bool Has(const uint64_t* set, int v) { return set[v / 64] >> (v % 64) & 1; }
+  bool Done(int v) const { return Has(done_.data(), v); }
+  static void Set(std::vector<uint64_t>& set, int v) { set[v / 64] |= uint64_t{1} << (v % 64); }
+
+  // Nothing has run. Returns the bytes held.
+  int64_t Begin() {
+    std::fill(done_.begin(), done_.end(), 0);
+    std::fill(ready_.begin(), ready_.end(), 0);
+    for (int v = 0; v < n_; ++v) {
+      if (graph_.preds[v].empty()) Set(ready_, v);
+    }
+    int64_t bytes = graph_.base;
+    for (const Value& value : graph_.values) bytes += value.starters.empty() ? value.size : 0;
+    return bytes;
+  }
+
+  // Bytes of values that v would start and end after done_.
+  void Effect(int v, int64_t& started, int64_t& ended) const {
+    started = ended = 0;
+    for (int i : graph_.starts[v]) {
+      const Value& value = graph_.values[i];
+      if (value.starters.size() == 1 ||
+          std::none_of(value.starters.begin(), value.starters.end(), [&](int u) { return Done(u); })) {
+        started += value.size;
+      }
+    }
+    for (int i : graph_.ends[v]) {
+      const Value& value = graph_.values[i];
+      if (value.enders.size() == 1 ||
+          std::all_of(value.enders.begin(), value.enders.end(), [&](int u) { return u == v || Done(u); })) {
+        ended += value.size;
+      }
+    }
+  }
+
+  void RunNode(int v) {
+    Set(done_, v);
+    ready_[v / 64] &= ~(uint64_t{1} << (v % 64));
+    for (int s : graph_.succs[v]) {
+      const auto& preds = graph_.preds[s];
+      if (std::all_of(preds.begin(), preds.end(), [&](int p) { return Done(p); })) Set(ready_, s);
+    }
+  }
+
+  // Runs what adds no memory and stays within the target.
+  void RunFree(int64_t& bytes, int& count, std::vector<int>* trace) {
+    for (bool again = true; again;) {
+      again = false;
+      for (size_t w = 0; w < words_; ++w) {
+        for (uint64_t bits = ready_[w]; bits != 0; bits &= bits - 1) {
+          const int v = static_cast<int>(w * 64) + __builtin_ctzll(bits);
+          int64_t started, ended;
+          Effect(v, started, ended);
+          ++work_;
+          if (started > ended || bytes + started + graph_.extra[v] > target_) continue;
+          RunNode(v);
+          bytes += started - ended;
+          ++count;
+          again = true;
+          if (trace != nullptr) trace->push_back(v);
+        }
+      }
+    }
+  }
+
+  bool Expand(const State& state, int count) {
+    const uint64_t* sets = &sets_[state.slot * 2 * words_];
+    const std::vector<uint64_t> done(sets, sets + words_), ready(sets + words_, sets + 2 * words_);
+    for (size_t w = 0; w < words_; ++w) {
+      for (uint64_t bits = ready[w]; bits != 0; bits &= bits - 1) {
+        const int v = static_cast<int>(w * 64) + __builtin_ctzll(bits);
+        done_ = done;
+        ready_ = ready;
+        int64_t started, ended;
+        Effect(v, started, ended);
+        ++work_;
+        if (const int64_t need = state.bytes + started + graph_.extra[v]; need > target_) {
+          result_.lower_bound = std::min(result_.lower_bound, need);
+          continue;
+        }
+        RunNode(v);
+        int64_t bytes = state.bytes + started - ended;
+        int ran = count + 1;
+        RunFree(bytes, ran, nullptr);
+        Enter(bytes, ran, state.step, v);
+        work_ += 2 + static_cast<int64_t>(words_) / 4;
+      }
+    }
+    return budget_.Spend(std::exchange(work_, 0)) && sets_.size() * 8 < kMaxBytes && steps_.size() < 20'000'000;
+  }
+
+  uint64_t Hash(const uint64_t* set) const {
+    uint64_t hash = 0x9E3779B97F4A7C15;
+    for (size_t w = 0; w < words_; ++w) {
+      hash = (hash ^ set[w]) * 0xD6E8FEB86659FD93;
+      hash ^= hash >> 32;
+    }
+    return hash;
+  }
+
+  // Enters the set done_, unless it is known.
+  void Enter(int64_t bytes, int count, int before, int via) {
+    Level& level = levels_[count];
+    const auto [it, fresh] = level.index.try_emplace(Hash(done_.data()), static_cast<int>(level.states.size()));
+    // Two sets of one hash are both kept; only the first is recognized again.
+    if (!fresh && std::equal(done_.begin(), done_.end(), &sets_[level.states[it->second].slot * 2 * words_])) return;
+    int slot;
+    if (free_.empty()) {
+      slot = static_cast<int>(sets_.size() / (2 * words_));
+      sets_.resize(sets_.size() + 2 * words_);
+    } else {
+      slot = free_.back();
+      free_.pop_back();
+    }
+    std::copy(done_.begin(), done_.end(), &sets_[slot * 2 * words_]);
+    std::copy(ready_.begin(), ready_.end(), &sets_[slot * 2 * words_ + words_]);
+    level.states.push_back({bytes, static_cast<int>(steps_.size()), slot});
+    steps_.push_back({before, via});
+    if (static_cast<int64_t>(level.states.size()) > int64_t{3} * width_) Narrow(level);
+  }
+
+  // Keeps the sets of least memory.
+  void Narrow(Level& level) {
+    result_.complete = false;
+    auto less = [](const State& a, const State& b) { return a.bytes != b.bytes ? a.bytes < b.bytes : a.step < b.step; };
+    std::nth_element(level.states.begin(), level.states.begin() + width_, level.states.end(), less);
+    for (size_t i = width_; i < level.states.size(); ++i) free_.push_back(level.states[i].slot);
+    level.states.resize(width_);
+    std::sort(level.states.begin(), level.states.end(), less);
+    level.index.clear();
+    for (int i = 0; i < width_; ++i) level.index.try_emplace(Hash(&sets_[level.states[i].slot * 2 * words_]), i);
+  }
+
+  // The second dominance rule, for the set of least memory of this level. Failing cuts are tried ever more rarely.
+  void Commit(Level& now, int level) {
+    const auto least = std::min_element(now.states.begin(), now.states.end(), [](const State& a, const State& b) {
+      return a.bytes != b.bytes ? a.bytes < b.bytes : a.step < b.step;
+    });
+    bool alone = now.states.size() == 1;
+    for (int other = level + 1; alone && other <= n_; ++other) alone = levels_[other].states.empty();
+    if (!alone) {
+      if (least->bytes > root_bytes_) return;
+      if (wait_ > 0 && wait_-- > 0) return;
+      std::vector<Side> sides(n_, Side::kFree);
+      const uint64_t* to = &sets_[least->slot * 2 * words_];
+      for (int v = 0; v < n_; ++v) {
+        if (Has(root_.data(), v)) sides[v] = Side::kBefore;
+        if (!Has(to, v)) sides[v] = Side::kAfter;
+      }
+      const Moment moment = LeastMoment(graph_, sides, budget_);
+      if (!moment.complete || moment.bytes != least->bytes) {
+        wait_ = pause_ = std::min(2 * pause_ + 1, 64);
+        return;
+      }
+      pause_ = 0;
+    }
+    const State state = *least;
+    for (const State& other : now.states) {
+      if (other.slot != state.slot) free_.push_back(other.slot);
+    }
+    for (int other = level + 1; other <= n_; ++other) {
+      for (const State& dropped : levels_[other].states) free_.push_back(dropped.slot);
+      levels_[other] = Level();
+    }
+    now.states = {state};
+    root_.assign(&sets_[state.slot * 2 * words_], &sets_[state.slot * 2 * words_] + words_);
+    root_bytes_ = state.bytes;
+  }
+
+  void Trace(int step) {
+    std::vector<int> nodes;
+    for (; step >= 0; step = steps_[step].before) nodes.push_back(steps_[step].node);
+    int64_t bytes = Begin();
+    int count = 0;
+    for (auto it = nodes.rbegin(); it != nodes.rend(); ++it) {
+      if (*it >= 0) {
+        int64_t started, ended;
+        Effect(*it, started, ended);
+        RunNode(*it);
+        result_.order.push_back(*it);
+        bytes += started - ended;
+      }
+      RunFree(bytes, count, &result_.order);
+    }
+  }
+
+  const Graph& graph_;
+  Budget& budget_;
+  const int64_t target_;
+  const int width_;
+  const int n_;
+  const size_t words_;
+  std::vector<uint64_t> done_, ready_;  // the set at work
+  std::vector<Level> levels_;           // by number of nodes that have run
+  std::vector<Step> steps_;
+  std::vector<uint64_t> sets_;  // by slot: done, then ready
+  std::vector<int> free_;       // slots
+  std::vector<uint64_t> root_;  // the start
+  int64_t root_bytes_ = 0;
+  int wait_ = 0, pause_ = 0;
+  SearchResult result_;
+  int64_t work_ = 0;
+};
+
+}  // namespace
+
+SearchResult Search(const Graph& graph, int64_t target, int width, Budget& budget) {
+  return Searcher(graph, target, width, budget).Run();
+}
+
+}  // namespace plimsoll::schedule
