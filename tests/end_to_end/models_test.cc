@@ -1,0 +1,156 @@
+// Whole models through compiler and runtime, against outputs that ONNX Runtime computed. The models of tests/data always; those of
+// $PLIMSOLL_SHARED/models (default: ../shared beside the repository) where they are there; ONNX's light topologies.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "tools/plimsoll/compare.h"
+#include "tools/plimsoll/compiler_plugin.h"
+#include "tools/plimsoll/data_set.h"
+#include "tools/plimsoll/execution.h"
+
+namespace plimsoll::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string Environment(const char* name, const std::string& otherwise) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : otherwise;
+}
+
+std::string SourceFolder() { return Environment("PLIMSOLL_SOURCE_DIR", "."); }
+std::string SharedFolder() { return Environment("PLIMSOLL_SHARED", SourceFolder() + "/../shared"); }
+
+const compiler::Plugin& Compiler() {
+  static const compiler::Plugin* plugin = [] {
+    auto opened = OpenCompiler();
+    EXPECT_TRUE(opened.ok()) << opened.status();
+    return opened.value();
+  }();
+  return *plugin;
+}
+
+std::vector<std::string> FoldersWithModels(const std::vector<std::string>& roots) {
+  std::vector<std::string> folders;
+  std::set<std::string> names;
+  for (const std::string& root : roots) {
+    if (!fs::is_directory(root)) continue;
+    std::vector<std::string> here;
+    for (const auto& entry : fs::directory_iterator(root)) {
+      if (fs::exists(entry.path() / "model.onnx") && names.insert(entry.path().filename().string()).second) here.push_back(entry.path().string());
+    }
+    std::sort(here.begin(), here.end());
+    folders.insert(folders.end(), here.begin(), here.end());
+  }
+  return folders;
+}
+
+// Quantized models round differently: 1e-2, as their own makers state.
+Tolerance ToleranceOf(const compiler::CheckResult& check) {
+  for (const char* op : {"ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul", "DynamicQuantizeLinear"}) {
+    if (check.operators.count(op)) return {1e-2, 1e-2};
+  }
+  return {1e-3, 1e-4};
+}
+
+void ExpectEqual(const Tensors& outputs, const std::map<std::string, Tensor>& expected, const Tolerance& tolerance) {
+  ASSERT_FALSE(expected.empty());
+  for (const auto& [name, tensor] : expected) {
+    ASSERT_TRUE(outputs.count(name)) << name;
+    const Difference difference = Compare(outputs.at(name), tensor, tolerance);
+    EXPECT_TRUE(difference.equal) << name << ": " << difference.reason;
+  }
+}
+
+class Model : public testing::TestWithParam<std::string> {};
+
+TEST_P(Model, GivesTheStoredOutputs) {
+  const std::string folder = GetParam(), model = folder + "/model.onnx";
+  auto check = Compiler().check(model, {});
+  ASSERT_TRUE(check.ok()) << check.status();
+  std::vector<std::string> names;
+  for (const auto& input : check->inputs) names.push_back(input.name);
+  auto sets = FindDataSets(folder);
+  ASSERT_TRUE(sets.ok()) << sets.status();
+  for (const DataSet& set : *sets) {
+    SCOPED_TRACE(set.name);
+    auto inputs = ReadTensors(set.folder, "input", names);
+    ASSERT_TRUE(inputs.ok()) << inputs.status();
+    auto compiled = CompileAndLoad(Compiler(), model, {}, *inputs);
+    ASSERT_TRUE(compiled.ok()) << compiled.status();
+    auto session = runtime::Session::Create(compiled->program);
+    ASSERT_TRUE(session.ok()) << session.status();
+    auto expected = ReadTensors(set.folder, "output", OutputNames(compiled->program->plan()));
+    ASSERT_TRUE(expected.ok()) << expected.status();
+    for (int run = 0; run < 2; ++run) {   // the second finds the arena as the first left it
+      auto outputs = RunOnce(**session, *inputs);
+      ASSERT_TRUE(outputs.ok()) << outputs.status();
+      ExpectEqual(*outputs, *expected, ToleranceOf(*check));
+    }
+  }
+}
+
+std::string Name(const testing::TestParamInfo<std::string>& info) {
+  std::string name = fs::path(info.param).stem().string();
+  for (char& c : name) {
+    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
+  }
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Collections, Model,
+                         testing::ValuesIn(FoldersWithModels({SourceFolder() + "/tests/data/models/tiny", SourceFolder() + "/tests/data/models/real",
+                                                              SharedFolder() + "/models/tiny", SharedFolder() + "/models/real"})),
+                         Name);
+
+// ONNX's backend test feeds these arange(n) / n, and carries the outputs.
+class Light : public testing::TestWithParam<std::string> {};
+
+TEST_P(Light, GivesTheStoredOutput) {
+  const std::string model = GetParam();
+  auto check = Compiler().check(model, {});
+  ASSERT_TRUE(check.ok()) << check.status();
+  ASSERT_EQ(check->inputs.size(), 1u);
+  auto compiled = CompileAndLoad(Compiler(), model, {}, {});
+  ASSERT_TRUE(compiled.ok()) << compiled.status();
+  const plan::Plan& plan = compiled->program->plan();
+  Tensor input;
+  input.name = plan.signature().inputs(0).name();
+  input.type = plan.signature().inputs(0).type();
+  int64_t count = 1;
+  for (int64_t dim : input.type.dims()) count *= dim;
+  input.bytes.resize(count * sizeof(float));
+  for (int64_t i = 0; i < count; ++i) {
+    const float value = static_cast<float>(static_cast<double>(i) / static_cast<double>(count));
+    std::memcpy(input.bytes.data() + i * sizeof(float), &value, sizeof(float));
+  }
+  auto session = runtime::Session::Create(compiled->program);
+  ASSERT_TRUE(session.ok()) << session.status();
+  auto outputs = RunOnce(**session, {{input.name, input}});
+  ASSERT_TRUE(outputs.ok()) << outputs.status();
+  auto expected = ReadTensor(model.substr(0, model.size() - 5) + "_output_0.pb");
+  ASSERT_TRUE(expected.ok()) << expected.status();
+  expected->name = OutputNames(plan)[0];
+  ExpectEqual(*outputs, {{expected->name, *expected}}, {1e-3, 1e-4});
+}
+
+std::vector<std::string> LightModels() {
+  std::vector<std::string> models;
+  const std::string folder = Environment("PLIMSOLL_DEPS", SourceFolder() + "/third_party/deps") + "/onnx-wheel/onnx/backend/test/data/light";
+  if (!fs::is_directory(folder)) return models;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() == ".onnx") models.push_back(entry.path().string());
+  }
+  std::sort(models.begin(), models.end());
+  return models;
+}
+
+INSTANTIATE_TEST_SUITE_P(Topologies, Light, testing::ValuesIn(LightModels()), Name);
+
+}  // namespace
+}  // namespace plimsoll::cli
