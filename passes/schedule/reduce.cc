@@ -22,7 +22,8 @@ bool CanFollow(const Graph& graph, int u, int v, int64_t& extra) {
     const Value& value = graph.values[i];
     if (!Within(value.enders, u, v)) continue;
     ended += value.size;
-    if (!value.starters.empty() && Within(value.starters, u, u)) inner += value.size;
+    // Started by u, as u is first, and gone after v: no longer among the values of the pair.
+    if (!value.starters.empty() && Within(value.starters, u, v)) inner += value.size;
   }
   for (int i : graph.ends[u]) {
     if (graph.values[i].enders.size() == 1) ended_before += graph.values[i].size;

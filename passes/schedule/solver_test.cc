@@ -1,10 +1,14 @@
 #include "passes/schedule/solver.h"
 
 #include <limits>
+#include <numeric>
+#include <string>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "passes/schedule/bound.h"
+#include "passes/schedule/families.h"
 #include "passes/schedule/test_problems.h"
 #include "passes/schedule/validator.h"
 
@@ -23,23 +27,99 @@ TEST(SolverTest, EmptyProblemNeedsWhatIsHeld) {
   EXPECT_TRUE(Validate(problem, *solution).ok());
 }
 
-TEST(SolverTest, RandomProblemsAreValidAndBoundsHold) {
-  int optimal = 0, proven = 0;
-  constexpr int kProblems = 400;
-  for (int seed = 0; seed < kProblems; ++seed) {
-    const Problem problem = RandomProblem(2 + seed % 7, seed);
+TEST(SolverTest, SmallRandomProblemsAreSolvedWithProof) {
+  for (int seed = 0; seed < 600; ++seed) {
+    const Problem problem = RandomProblem(1 + seed % 8, seed);
     const auto solution = Solve(problem);
     ASSERT_TRUE(solution.ok()) << solution.status();
     EXPECT_TRUE(Validate(problem, *solution).ok()) << seed << ": " << Validate(problem, *solution);
     const int64_t best = BruteForcePeak(problem);
+    EXPECT_EQ(SubsetPeak(problem), best) << seed;
+    EXPECT_EQ(solution->peak, best) << seed;
+    EXPECT_TRUE(solution->proven_optimal) << seed << " bound " << solution->lower_bound << " best " << best;
+    EXPECT_LE(*LowerBound(problem), best) << seed;
+  }
+}
+
+TEST(SolverTest, RandomProblemsAreSolvedWithProof) {
+  for (int seed = 0; seed < 600; ++seed) {
+    const Problem problem = RandomProblem(9 + seed % 5, 1000 + seed);
+    const auto solution = Solve(problem);
+    ASSERT_TRUE(solution.ok()) << solution.status();
+    EXPECT_TRUE(Validate(problem, *solution).ok()) << seed << ": " << Validate(problem, *solution);
+    const int64_t best = SubsetPeak(problem);
+    EXPECT_EQ(solution->peak, best) << seed;
+    EXPECT_TRUE(solution->proven_optimal) << seed << " bound " << solution->lower_bound << " best " << best;
+    EXPECT_LE(*LowerBound(problem), best) << seed;
+  }
+}
+
+TEST(SolverTest, FewStepsGiveValidOrdersAndBounds) {
+  for (int seed = 0; seed < 200; ++seed) {
+    const Problem problem = RandomProblem(13, 5000 + seed);
+    Options options;
+    options.max_steps = 1 + (seed % 10) * 40;
+    const auto solution = Solve(problem, options);
+    ASSERT_TRUE(solution.ok()) << solution.status();
+    EXPECT_TRUE(Validate(problem, *solution).ok()) << seed << ": " << Validate(problem, *solution);
+    const int64_t best = SubsetPeak(problem);
     EXPECT_GE(solution->peak, best) << seed;
     EXPECT_LE(solution->lower_bound, best) << seed;
-    EXPECT_LE(*LowerBound(problem), best) << seed;
-    optimal += solution->peak == best;
-    proven += solution->proven_optimal;
   }
-  RecordProperty("optimal", optimal);
-  RecordProperty("proven", proven);
+}
+
+TEST(SolverTest, NeverWorseThanTheImportedOrder) {
+  for (int seed = 0; seed < 300; ++seed) {
+    const Problem problem = RandomProblem(40, 2 * seed);  // even seeds: the indices are topological
+    std::vector<int> index(problem.nodes.size());
+    std::iota(index.begin(), index.end(), 0);
+    const auto imported = Peak(problem, index);
+    ASSERT_TRUE(imported.ok()) << imported.status();
+    Options options;
+    options.max_steps = seed % 2 ? 1 : 300'000;
+    const auto solution = Solve(problem, options);
+    ASSERT_TRUE(solution.ok()) << solution.status();
+    EXPECT_LE(solution->peak, *imported) << seed;
+    EXPECT_TRUE(Validate(problem, *solution).ok()) << seed << ": " << Validate(problem, *solution);
+  }
+}
+
+TEST(SolverTest, SameProblemSameSolution) {
+  const Problem problem = TrainRandWire(2, 12, 5, Optimizer::kSgd);
+  const auto first = Solve(problem), second = Solve(problem);
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_EQ(first->order, second->order);
+  EXPECT_EQ(first->lower_bound, second->lower_bound);
+}
+
+TEST(SolverTest, TargetStopsTheSearch) {
+  const Problem problem = NasCells(9, 5, 40, 1);
+  const auto best = Solve(problem);
+  ASSERT_TRUE(best.ok());
+  Options options;
+  options.target = best->peak + best->peak / 50;
+  const auto enough = Solve(problem, options);
+  ASSERT_TRUE(enough.ok());
+  EXPECT_LE(enough->peak, options.target);
+  EXPECT_LE(enough->lower_bound, best->peak);
+}
+
+TEST(SolverTest, FamiliesAreSolvedWithProof) {
+  for (const Problem& problem : {RandWire(2, 16, 16, 1), NasCells(6, 5, 16, 1), SwiftNet(2, 1),
+                                 TrainChain(12, Optimizer::kAdam), TrainResNet(4, Optimizer::kSgd),
+                                 TrainTransformer(2, 64, 256, Optimizer::kAdam)}) {
+    const auto solution = Solve(problem);
+    ASSERT_TRUE(solution.ok()) << solution.status();
+    EXPECT_TRUE(Validate(problem, *solution).ok()) << Validate(problem, *solution);
+    EXPECT_TRUE(solution->proven_optimal) << solution->peak << " > " << solution->lower_bound;
+  }
+}
+
+TEST(SolverTest, TenThousandNodes) {
+  const Problem problem = Layered(10'000, 32, 7);
+  const auto solution = Solve(problem);
+  ASSERT_TRUE(solution.ok()) << solution.status();
+  EXPECT_TRUE(Validate(problem, *solution).ok()) << Validate(problem, *solution);
 }
 
 TEST(SolverTest, CycleIsNamed) {

@@ -9,6 +9,7 @@
 namespace plimsoll::schedule {
 namespace {
 
+// Tries every topological order.
 struct Enumeration {
   const Problem& problem;
   std::vector<int> producer;
@@ -92,6 +93,47 @@ int64_t BruteForcePeak(const Problem& problem) {
   }
   search.Visit({}, start, search.Bytes(start));
   return search.best;
+}
+
+int64_t SubsetPeak(const Problem& problem) {
+  const int n = static_cast<int>(problem.nodes.size());
+  std::vector<uint32_t> needs(n, 0);
+  std::vector<int> producer(problem.tensors.size(), -1);
+  std::vector<uint32_t> users(problem.tensors.size(), 0);
+  std::vector<bool> kept(problem.tensors.size(), false);
+  for (int t : problem.outputs) kept[t] = true;
+  for (int v = 0; v < n; ++v) {
+    for (int t : problem.nodes[v].outputs) producer[t] = v;
+    for (int t : problem.nodes[v].inputs) users[t] |= 1u << v;
+  }
+  for (int v = 0; v < n; ++v) {
+    for (int t : problem.nodes[v].inputs) {
+      if (producer[t] >= 0) needs[v] |= 1u << producer[t];
+    }
+  }
+  constexpr int64_t kNone = std::numeric_limits<int64_t>::max();
+  std::vector<int64_t> peak(size_t{1} << n, kNone);
+  peak[0] = 0;
+  for (int t = 0; t < static_cast<int>(problem.tensors.size()); ++t) {
+    if (producer[t] < 0) peak[0] += problem.tensors[t].size;
+  }
+  for (uint32_t set = 0; set + 1 < peak.size(); ++set) {
+    if (peak[set] == kNone) continue;
+    int64_t memory = 0;
+    for (int t = 0; t < static_cast<int>(problem.tensors.size()); ++t) {
+      if (producer[t] >= 0 && !(set >> producer[t] & 1)) continue;
+      const bool unused = producer[t] < 0 && users[t] == 0;
+      if (kept[t] || unused || (users[t] & ~set) != 0) memory += problem.tensors[t].size;
+    }
+    for (int v = 0; v < n; ++v) {
+      if (set >> v & 1 || (needs[v] & ~set) != 0) continue;
+      int64_t during = memory + problem.nodes[v].workspace;
+      for (int t : problem.nodes[v].outputs) during += problem.tensors[t].size;
+      int64_t& to = peak[set | 1u << v];
+      to = std::min(to, std::max(peak[set], during));
+    }
+  }
+  return peak.back();
 }
 
 }  // namespace plimsoll::schedule

@@ -16,6 +16,9 @@ Problem RandomProblem(int n, uint32_t seed);
 // The least peak, by trying every topological order on plain sets. For up to about 9 nodes.
 int64_t BruteForcePeak(const Problem& problem);
 
+// The same by dynamic programming over all sets of nodes. For up to about 16 nodes.
+int64_t SubsetPeak(const Problem& problem);
+
 }  // namespace plimsoll::schedule
 
 #endif  // PLIMSOLL_PASSES_SCHEDULE_TEST_PROBLEMS_H_
