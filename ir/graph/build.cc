@@ -1,7 +1,6 @@
 #include "ir/graph/build.h"
 
 #include "llvm/ADT/APSInt.h"
-
 #include "mlir/IR/Verifier.h"
 
 namespace plimsoll::graph::build {
