@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tools/plimsoll/compiler_plugin.h"
+#include "tools/plimsoll/data_set.h"
 #include "tools/plimsoll/execution.h"
 
 namespace plimsoll::cli {
