@@ -3,6 +3,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "google/protobuf/stubs/logging.h"
 #include "ir/plan/artefact.h"
 #include "ir/plan/stored_zip.h"
 #include "ir/weights/checksum.h"
@@ -75,6 +76,8 @@ class ArtefactReader {
     if (member->data.size() > static_cast<size_t>(std::numeric_limits<int>::max())) {
       return Damaged(path, absl::StrCat("member ", kPlanMember, " holds more than 2 GiB"));
     }
+    // The message below says it; the library's own would go to the standard error output beside it.
+    google::protobuf::LogSilencer silencer;
     if (!artefact.plan_.ParseFromArray(member->data.data(), static_cast<int>(member->data.size()))) {
       return Damaged(path, absl::StrCat("member ", kPlanMember, " is not a plan; compile the model again"));
     }

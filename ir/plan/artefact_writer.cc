@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "google/protobuf/stubs/logging.h"
 #include "ir/plan/artefact.h"
 #include "ir/plan/stored_zip.h"
 #include "ir/weights/checksum.h"
@@ -23,6 +24,7 @@ Bytes AsBytes(const std::string& text) { return {reinterpret_cast<const std::byt
 
 // Protobuf maps are written in the order of their keys, so that equal plans give equal bytes.
 absl::StatusOr<std::string> Serialize(const Plan& plan) {
+  google::protobuf::LogSilencer silencer;
   std::string bytes;
   google::protobuf::io::StringOutputStream stream(&bytes);
   google::protobuf::io::CodedOutputStream coded(&stream);
@@ -31,6 +33,9 @@ absl::StatusOr<std::string> Serialize(const Plan& plan) {
     return absl::InternalError("the plan is larger than 2 GiB, which its format cannot hold");
   }
   coded.Trim();
+  if (!Plan().ParseFromString(bytes)) {
+    return absl::InternalError("the plan would not be readable: a name in it is not UTF-8, or it nests too deep");
+  }
   return bytes;
 }
 

@@ -41,6 +41,6 @@ void CheckWritten(const ProgramView& load, const ProgramView& run, Report& repor
 void CheckCertificate(const ProgramView& load, const ProgramView& run, Report& report);
 
 // Checks that could be made to take quadratic time count their steps and give up here: far beyond honest plans.
-inline constexpr int64_t kMostSteps = int64_t{1} << 26;
+inline constexpr int64_t kMostSteps = int64_t{1} << 24;
 
 }  // namespace plimsoll::plan::validator

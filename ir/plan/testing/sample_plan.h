@@ -1,0 +1,64 @@
+// A small plan with one of everything, for tests: inline and external weights, a load program that packs one of them, a
+// library call with workspace, an in-place kernel, a branch, a loop, and a host call.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "ir/plan/artefact.h"
+#include "ir/plan/plan.pb.h"
+
+namespace plimsoll::plan::testing {
+
+// Indices into the sample's run.buffers and run.commands.
+enum RunBuffer {
+  kX,
+  kPacked,
+  kBias,
+  kHidden,
+  kRelu,
+  kCondition,
+  kY,
+  kElse,
+  kAcc,
+  kIteration,
+  kBody,
+  kZ,
+  kWorkspace,
+  kExternal
+};
+enum RunCommand {
+  kMatmul,
+  kReluLaunch,
+  kFill,
+  kBranch,
+  kThenCopy,
+  kElseLaunch,
+  kElseCopy,
+  kAccCopy,
+  kLoop,
+  kBodyLaunch,
+  kBodyCopy,
+  kHost
+};
+
+// Valid, with its certificate.
+Plan SamplePlan();
+
+// The members that the plan refers to.
+MemberInfo SampleMembers();
+
+// The bytes of weights.bin, and of the external file "model.data".
+std::vector<std::byte> SampleWeights();
+std::vector<std::byte> SampleExternalFile();
+
+// Everything of the artefact; `weights` must outlive the result.
+ArtefactContents SampleContents(const std::vector<std::byte>& weights);
+
+// Builders, for other plans.
+Buffer* AddBuffer(Program* program, const std::string& name, int arena, int64_t offset, int64_t size, int first,
+                  int last);
+Command* AddOperand(Command* command, int buffer, int64_t offset, int64_t length, Operand::Access access);
+
+}  // namespace plimsoll::plan::testing
