@@ -12,6 +12,9 @@ namespace {
 // Appends nodes; can append the gradient of what was appended.
 class Builder {
  public:
+  // Without weights, memory is that of the activations, which is how the literature counts inference.
+  explicit Builder(bool weights) : weights_(weights) {}
+
   int Tensor(int64_t size) {
     problem_.tensors.push_back({size});
     return static_cast<int>(problem_.tensors.size()) - 1;
@@ -23,7 +26,7 @@ class Builder {
   int Node(std::vector<int> inputs, int64_t size, int64_t weight = 0, Saved saved = Saved::kInputs,
            int64_t workspace = 0) {
     const int out = Tensor(size);
-    Step step{inputs, out, weight > 0 ? Tensor(weight) : -1, saved, workspace};
+    Step step{inputs, out, weights_ && weight > 0 ? Tensor(weight) : -1, saved, workspace};
     if (step.weight >= 0) inputs.push_back(step.weight);
     problem_.nodes.push_back({std::move(inputs), {out}, workspace});
     steps_.push_back(std::move(step));
@@ -94,6 +97,7 @@ class Builder {
     Saved saved;
     int64_t workspace;
   };
+  const bool weights_;
   Problem problem_;
   std::vector<Step> steps_;
   std::vector<bool> is_data_;
@@ -150,14 +154,14 @@ int RandWireNet(Builder& builder, int stages, int nodes, int64_t channels, std::
 
 Problem RandWire(int stages, int nodes_per_stage, int channels, uint32_t seed) {
   std::mt19937 random(seed);
-  Builder builder;
+  Builder builder(/*weights=*/false);
   builder.Output(RandWireNet(builder, stages, nodes_per_stage, channels, random));
   return builder.Take();
 }
 
 Problem NasCells(int cells, int blocks, int channels, uint32_t seed) {
   std::mt19937 random(seed);
-  Builder builder;
+  Builder builder(/*weights=*/false);
   int64_t side = 56;
   int64_t bytes = side * side * channels * 4;
   int before = builder.Node({builder.Data(224 * 224 * 3 * 4)}, bytes), last = builder.Node({before}, bytes);
@@ -197,7 +201,7 @@ Problem NasCells(int cells, int blocks, int channels, uint32_t seed) {
 
 Problem SwiftNet(int cells, uint32_t seed) {
   std::mt19937 random(seed);
-  Builder builder;
+  Builder builder(/*weights=*/false);
   int64_t bytes = 112 * 112 * 16;
   int x = builder.Node({builder.Data(224 * 224 * 3)}, bytes);
   for (int c = 0; c < cells; ++c) {
@@ -235,9 +239,8 @@ Problem SwiftNet(int cells, uint32_t seed) {
   return builder.Take();
 }
 
-Problem TrainChain(int layers, Optimizer optimizer) {
-  Builder builder;
-  const int64_t batch = 256;
+Problem TrainChain(int layers, int64_t batch, Optimizer optimizer) {
+  Builder builder(/*weights=*/true);
   int x = builder.Data(batch * 784 * 4);
   int64_t in = 784;
   for (int i = 0; i < layers; ++i) {
@@ -251,9 +254,8 @@ Problem TrainChain(int layers, Optimizer optimizer) {
   return builder.Take();
 }
 
-Problem TrainResNet(int blocks, Optimizer optimizer) {
-  Builder builder;
-  const int64_t batch = 32;
+Problem TrainResNet(int blocks, int64_t batch, Optimizer optimizer) {
+  Builder builder(/*weights=*/true);
   int64_t side = 56, channels = 64;
   auto bytes = [&](int64_t c) { return batch * side * side * c * 4; };
   int x = builder.Node({builder.Data(batch * 224 * 224 * 3 * 4)}, bytes(64), 64 * 3 * 49 * 4);
@@ -282,7 +284,7 @@ Problem TrainResNet(int blocks, Optimizer optimizer) {
 }
 
 Problem TrainTransformer(int layers, int64_t tokens, int64_t width, Optimizer optimizer) {
-  Builder builder;
+  Builder builder(/*weights=*/true);
   const int64_t bytes = tokens * width * 4, square = width * width * 4, heads = width / 64;
   const int64_t scores = heads * tokens * std::min<int64_t>(tokens, 512) * 4;
   int x = builder.Node({builder.Data(tokens * 8)}, bytes, 30'000 * width * 4);
@@ -309,14 +311,14 @@ Problem TrainTransformer(int layers, int64_t tokens, int64_t width, Optimizer op
 
 Problem TrainRandWire(int stages, int nodes_per_stage, uint32_t seed, Optimizer optimizer) {
   std::mt19937 random(seed);
-  Builder builder;
+  Builder builder(/*weights=*/true);
   builder.Train(RandWireNet(builder, stages, nodes_per_stage, 39, random), optimizer);
   return builder.Take();
 }
 
 Problem Layered(int nodes, int width, uint32_t seed) {
   std::mt19937 random(seed);
-  Builder builder;
+  Builder builder(/*weights=*/true);
   std::vector<int> made = {builder.Data(1024)};
   for (int i = 0; i < nodes; ++i) {
     std::vector<int> from;
@@ -336,15 +338,18 @@ std::vector<Family> AllFamilies() {
   for (int seed = 1; seed <= 2; ++seed) all.push_back({absl::StrCat("nas 9x5 #", seed), NasCells(9, 5, 40, seed)});
   all.push_back({"nas 18x7", NasCells(18, 7, 40, 3)});
   for (int seed = 1; seed <= 3; ++seed) all.push_back({absl::StrCat("swiftnet #", seed), SwiftNet(3, seed)});
-  all.push_back({"chain 24 sgd", TrainChain(24, Optimizer::kSgd)});
-  all.push_back({"chain 24 adam", TrainChain(24, Optimizer::kAdam)});
-  all.push_back({"resnet 16 sgd", TrainResNet(16, Optimizer::kSgd)});
-  all.push_back({"resnet 16 adam", TrainResNet(16, Optimizer::kAdam)});
-  all.push_back({"transformer 12x512 adam", TrainTransformer(12, 512, 768, Optimizer::kAdam)});
-  all.push_back({"transformer 4x64 sgd", TrainTransformer(4, 64, 768, Optimizer::kSgd)});
-  all.push_back({"randwire 3x10 train", TrainRandWire(3, 10, 1, Optimizer::kSgd)});
-  all.push_back({"randwire 3x32 train", TrainRandWire(3, 32, 1, Optimizer::kSgd)});
-  all.push_back({"transformer 200x512 adam", TrainTransformer(200, 512, 768, Optimizer::kAdam)});
+  all.push_back({"swiftnet x8", SwiftNet(8, 4)});
+  all.push_back({"train chain 24, batch 256", TrainChain(24, 256, Optimizer::kSgd)});
+  all.push_back({"train resnet 16, batch 1", TrainResNet(16, 1, Optimizer::kSgd)});
+  all.push_back({"train resnet 16, batch 32", TrainResNet(16, 32, Optimizer::kSgd)});
+  all.push_back({"train resnet 16, 32, adam", TrainResNet(16, 32, Optimizer::kAdam)});
+  all.push_back({"train transf. 12x512 sgd", TrainTransformer(12, 512, 768, Optimizer::kSgd)});
+  all.push_back({"train transf. 12x512 adam", TrainTransformer(12, 512, 768, Optimizer::kAdam)});
+  all.push_back({"train transf. 4x64 sgd", TrainTransformer(4, 64, 768, Optimizer::kSgd)});
+  all.push_back({"train randwire 3x10", TrainRandWire(3, 10, 1, Optimizer::kSgd)});
+  all.push_back({"train randwire 3x32", TrainRandWire(3, 32, 1, Optimizer::kSgd)});
+  all.push_back({"train transf. 200x512 adam", TrainTransformer(200, 512, 768, Optimizer::kAdam)});
+  all.push_back({"layered 1000x16", Layered(1000, 16, 3)});
   all.push_back({"layered 10000x8", Layered(10'000, 8, 1)});
   all.push_back({"layered 10000x64", Layered(10'000, 64, 2)});
   return all;

@@ -25,8 +25,8 @@ Problem SwiftNet(int cells, uint32_t seed);
 
 // Training: forward, then backward, then every optimizer update at the end, as an eager framework runs them.
 enum class Optimizer { kSgd, kAdam };
-Problem TrainChain(int layers, Optimizer optimizer);
-Problem TrainResNet(int blocks, Optimizer optimizer);
+Problem TrainChain(int layers, int64_t batch, Optimizer optimizer);
+Problem TrainResNet(int blocks, int64_t batch, Optimizer optimizer);
 Problem TrainTransformer(int layers, int64_t tokens, int64_t width, Optimizer optimizer);
 Problem TrainRandWire(int stages, int nodes_per_stage, uint32_t seed, Optimizer optimizer);
 

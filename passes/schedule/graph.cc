@@ -95,43 +95,68 @@ Graph Reverse(const Graph& graph) {
   return reversed;
 }
 
-Graph Window(const Graph& graph, absl::Span<const int> order, int begin, int end) {
-  constexpr int kBefore = -1, kAfter = -2;
-  std::vector<int> local(graph.size(), kAfter);
-  for (int i = 0; i < end; ++i) local[order[i]] = i < begin ? kBefore : i - begin;
+Profile MakeProfile(const Graph& graph, std::vector<int> order) {
+  Profile profile;
+  const int n = graph.size();
+  profile.order = std::move(order);
+  profile.position.resize(n);
+  profile.before.resize(n);
+  profile.during.resize(n);
+  Sweep sweep(graph);
+  for (int i = 0; i < n; ++i) {
+    const int v = profile.order[i];
+    profile.position[v] = i;
+    profile.before[i] = sweep.bytes();
+    const int64_t during = sweep.bytes() + sweep.Rise(v);
+    sweep.Run(v);
+    profile.during[i] = std::max({profile.before[i], during, sweep.bytes()});
+    sweep.touched().clear();
+  }
+  profile.peak = sweep.peak();
+  return profile;
+}
+
+Graph Window(const Graph& graph, const Profile& profile, int begin, int end) {
+  const int size = end - begin;
   Graph window;
-  Resize(window, end - begin);
-  window.base = graph.base;
-  std::vector<int> mine;
-  for (int i = 0; i < end - begin; ++i) {
-    const int v = order[begin + i];
+  Resize(window, size);
+  auto inside = [&](int v) { return profile.position[v] >= begin && profile.position[v] < end; };
+  std::vector<int> values;
+  for (int i = 0; i < size; ++i) {
+    const int v = profile.order[begin + i];
     window.extra[i] = graph.extra[v];
     window.members[i] = {i};
     for (int p : graph.preds[v]) {
-      if (local[p] >= 0) window.preds[i].push_back(local[p]);
+      if (inside(p)) window.preds[i].push_back(profile.position[p] - begin);
     }
     for (int s : graph.succs[v]) {
-      if (local[s] >= 0) window.succs[i].push_back(local[s]);
+      if (inside(s)) window.succs[i].push_back(profile.position[s] - begin);
     }
     SortUnique(window.preds[i]);
     SortUnique(window.succs[i]);
+    values.insert(values.end(), graph.starts[v].begin(), graph.starts[v].end());
+    values.insert(values.end(), graph.ends[v].begin(), graph.ends[v].end());
   }
-  for (const Value& value : graph.values) {
+  SortUnique(values);
+  // What is in memory before the window and no node of it starts or ends is held throughout.
+  window.base = size > 0 ? profile.before[begin] : graph.base;
+  for (int id : values) {
+    const Value& value = graph.values[id];
     Value cut{value.size, {}, {}};
-    // One starter before the window: it is there from the start. One ender after it: it stays to the end.
-    bool held = value.starters.empty(), stays = value.enders.empty(), after = !value.enders.empty();
+    // A starter before the window: it is there from the start. An ender after it: it stays to the end.
+    bool held = value.starters.empty(), stays = value.enders.empty();
     for (int v : value.starters) {
-      if (local[v] == kBefore) held = true;
-      if (local[v] >= 0) cut.starters.push_back(local[v]);
+      if (profile.position[v] < begin) held = true;
+      if (inside(v)) cut.starters.push_back(profile.position[v] - begin);
     }
     for (int v : value.enders) {
-      if (local[v] == kAfter) stays = true;
-      if (local[v] >= 0) cut.enders.push_back(local[v]);
-      if (local[v] != kBefore) after = false;
+      if (profile.position[v] >= end) stays = true;
+      if (inside(v)) cut.enders.push_back(profile.position[v] - begin);
     }
-    if (after) continue;                           // ended before the window
-    if (!held && cut.starters.empty()) continue;   // starts after it
-    if (held) cut.starters.clear();
+    if (held) {
+      cut.starters.clear();
+      window.base -= value.size;
+    }
     if (stays) cut.enders.clear();
     SortUnique(cut.starters);
     SortUnique(cut.enders);
@@ -139,6 +164,22 @@ Graph Window(const Graph& graph, absl::Span<const int> order, int begin, int end
   }
   IndexValues(window);
   return window;
+}
+
+void ReorderWindow(const Graph& window, absl::Span<const int> local, int begin, Profile& profile) {
+  const std::vector<int> old(profile.order.begin() + begin, profile.order.begin() + begin + window.size());
+  Sweep sweep(window);
+  for (int i = 0; i < window.size(); ++i) {
+    const int v = local[i];
+    profile.order[begin + i] = old[v];
+    profile.position[old[v]] = begin + i;
+    profile.before[begin + i] = sweep.bytes();
+    const int64_t during = sweep.bytes() + sweep.Rise(v);
+    sweep.Run(v);
+    profile.during[begin + i] = std::max({profile.before[begin + i], during, sweep.bytes()});
+    sweep.touched().clear();
+  }
+  profile.peak = *std::max_element(profile.during.begin(), profile.during.end());
 }
 
 std::vector<int> Expand(const Graph& graph, absl::Span<const int> order) {

@@ -44,9 +44,22 @@ Graph BuildGraph(const Problem& problem);
 // Time reversed: starters and enders, predecessors and successors change places, and members are reversed.
 Graph Reverse(const Graph& graph);
 
-// The problem between two moments of `order`: nodes order[begin, end), given that those before have run and those after
-// have not. Node i of the result is order[begin + i]; its members are {i}.
-Graph Window(const Graph& graph, absl::Span<const int> order, int begin, int end);
+// An order and the memory along it.
+struct Profile {
+  std::vector<int> order;
+  std::vector<int> position;    // by node
+  std::vector<int64_t> before;  // by position: memory before its node runs
+  std::vector<int64_t> during;  // by position: memory while it runs, and before and after
+  int64_t peak = 0;             // the largest of `during`, or of memory at the start
+};
+Profile MakeProfile(const Graph& graph, std::vector<int> order);
+
+// The problem between two moments of an order: nodes order[begin, end), given that those before have run and those
+// after have not. Node i of the result is order[begin + i]; its members are {i}. Time: that of the window alone.
+Graph Window(const Graph& graph, const Profile& profile, int begin, int end);
+
+// Gives order[begin, end) the order `local` of the window's nodes.
+void ReorderWindow(const Graph& window, absl::Span<const int> local, int begin, Profile& profile);
 
 // Fills starts and ends out of values, merging values that begin and end together and dropping empty ones.
 void IndexValues(Graph& graph);

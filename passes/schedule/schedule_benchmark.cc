@@ -1,10 +1,13 @@
 // Prints, for graphs of the families in families.h: the peak of the order as imported, of a plain greedy order (least
-// change of memory first), of Solve, the lower bound, and the time of Solve. `--csv` for a file.
+// change of memory first), of Solve, the lower bound, and the time of Solve. `--csv` for a file,
+// `--steps=N` for another limit, `--only=TEXT` for the graphs whose names hold it.
 
 #include <chrono>
 #include <cstdio>
-#include <cstring>
+#include <cstdlib>
 #include <numeric>
+#include <string>
+#include <vector>
 
 #include "passes/schedule/families.h"
 #include "passes/schedule/graph.h"
@@ -15,7 +18,7 @@
 namespace plimsoll::schedule {
 namespace {
 
-int Run(bool csv) {
+int Run(bool csv, const Options& options, const std::string& only) {
   if (csv) {
     std::printf("name,nodes,imported,greedy,ours,lower_bound,seconds\n");
   } else {
@@ -23,6 +26,7 @@ int Run(bool csv) {
                 "less", "gap", "seconds");
   }
   for (const Family& family : AllFamilies()) {
+    if (family.name.find(only) == std::string::npos) continue;
     const Problem& problem = family.problem;
     std::vector<int> index(problem.nodes.size());
     std::iota(index.begin(), index.end(), 0);
@@ -30,7 +34,7 @@ int Run(bool csv) {
     const double imported = static_cast<double>(PeakOf(graph, index));
     const double greedy = static_cast<double>(PeakOf(graph, Greedy(graph, Rule::kNet, index)));
     const auto start = std::chrono::steady_clock::now();
-    const auto solution = Solve(problem);
+    const auto solution = Solve(problem, options);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (!solution.ok() || !Validate(problem, *solution).ok()) {
       std::fprintf(stderr, "%s: no valid solution\n", family.name.c_str());
@@ -55,4 +59,22 @@ int Run(bool csv) {
 }  // namespace
 }  // namespace plimsoll::schedule
 
-int main(int argc, char** argv) { return plimsoll::schedule::Run(argc > 1 && std::strcmp(argv[1], "--csv") == 0); }
+int main(int argc, char** argv) {
+  bool csv = false;
+  plimsoll::schedule::Options options;
+  std::string only;
+  for (int i = 1; i < argc; ++i) {
+    const std::string arg = argv[i];
+    if (arg == "--csv") {
+      csv = true;
+    } else if (arg.rfind("--steps=", 0) == 0) {
+      options.max_steps = std::atoll(arg.c_str() + 8);
+    } else if (arg.rfind("--only=", 0) == 0) {
+      only = arg.substr(7);
+    } else {
+      std::fprintf(stderr, "usage: schedule_benchmark [--csv] [--steps=N] [--only=TEXT]\n");
+      return 2;
+    }
+  }
+  return plimsoll::schedule::Run(csv, options, only);
+}

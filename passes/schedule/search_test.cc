@@ -79,15 +79,34 @@ TEST(WindowTest, PeakOfAnOrderIsTheLargestOfItsWindows) {
     const Graph graph = BuildGraph(RandomProblem(20, seed));
     std::vector<int> index(graph.size());
     std::iota(index.begin(), index.end(), 0);
-    const std::vector<int> order = Greedy(graph, Rule::kNet, index);
+    const Profile profile = MakeProfile(graph, Greedy(graph, Rule::kNet, index));
     int64_t peak = 0;
     for (int begin = 0; begin < 20; begin += 5) {
-      const Graph window = Window(graph, order, begin, begin + 5);
+      const Graph window = Window(graph, profile, begin, begin + 5);
       std::vector<int> local(5);
       std::iota(local.begin(), local.end(), 0);
       peak = std::max(peak, PeakOf(window, local));
     }
-    EXPECT_EQ(peak, PeakOf(graph, order)) << seed;
+    EXPECT_EQ(peak, profile.peak) << seed;
+    EXPECT_EQ(peak, PeakOf(graph, profile.order)) << seed;
+  }
+}
+
+TEST(WindowTest, ReorderedWindowsKeepTheProfile) {
+  for (int seed = 0; seed < 200; ++seed) {
+    const Graph graph = BuildGraph(RandomProblem(20, seed));
+    std::vector<int> index(graph.size());
+    std::iota(index.begin(), index.end(), 0);
+    Profile profile = MakeProfile(graph, Greedy(graph, Rule::kNet, index));
+    for (int begin : {3, 0, 9}) {
+      const Graph window = Window(graph, profile, begin, begin + 8);
+      ReorderWindow(window, Greedy(window, Rule::kDepth, std::vector<int>(8, 0)), begin, profile);
+      const Profile afresh = MakeProfile(graph, profile.order);
+      ASSERT_TRUE(IsTopological(graph, profile.order));
+      EXPECT_EQ(profile.during, afresh.during) << seed;
+      EXPECT_EQ(profile.before, afresh.before) << seed;
+      EXPECT_EQ(profile.position, afresh.position) << seed;
+    }
   }
 }
 
@@ -97,16 +116,16 @@ TEST(SegmentsTest, EveryOrderPassesThroughTheBounds) {
     const Graph graph = BuildGraph(RandomProblem(8, seed));
     std::vector<int> index(graph.size());
     std::iota(index.begin(), index.end(), 0);
-    const Segments segments = Divide(graph, Greedy(graph, Rule::kNet, index));
+    const std::vector<int> order = Greedy(graph, Rule::kNet, index), bounds = Divide(graph, order);
     const std::vector<int> other = Greedy(graph, Rule::kDepth, index);
-    for (int bound : segments.bounds) {
-      std::vector<int> a(segments.order.begin(), segments.order.begin() + bound);
+    for (int bound : bounds) {
+      std::vector<int> a(order.begin(), order.begin() + bound);
       std::vector<int> b(other.begin(), other.begin() + bound);
       std::sort(a.begin(), a.end());
       std::sort(b.begin(), b.end());
       EXPECT_EQ(a, b) << seed;
     }
-    divided += static_cast<int>(segments.bounds.size()) - 2;
+    divided += static_cast<int>(bounds.size()) - 2;
   }
   EXPECT_GT(divided, 0);
 }

@@ -1,30 +1,24 @@
 #include "passes/schedule/segments.h"
 
-#include <algorithm>
-
 #include "passes/schedule/reach.h"
 
 namespace plimsoll::schedule {
 
-Segments Divide(const Graph& graph, const std::vector<int>& order) {
+std::vector<int> Divide(const Graph& graph, const std::vector<int>& order) {
   const int n = graph.size();
-  Segments segments{order, {0}};
-  if (n == 0 || n > Reach::kMaxNodes) {
-    if (n > 0) segments.bounds.push_back(n);
-    return segments;
+  std::vector<int> bounds = {0};
+  if (n == 0) return bounds;
+  if (n <= Reach::kMaxNodes) {
+    const Reach reach(graph);
+    for (int i = 0; i < n; ++i) {
+      const int above = reach.CountAbove(order[i]), below = reach.CountBelow(order[i]);  // both count the node
+      if (above + below != n + 1) continue;
+      if (bounds.back() < i) bounds.push_back(i);
+      bounds.push_back(i + 1);
+    }
   }
-  // Such a node stands in every topological order at the place that the number of its ancestors gives; so the given
-  // order needs no change.
-  const Reach reach(graph);
-  for (int i = 0; i < n; ++i) {
-    const int v = order[i];
-    const int above = reach.CountAbove(v), below = reach.CountBelow(v);  // both count v
-    if (above + below != n + 1) continue;
-    if (segments.bounds.back() < i) segments.bounds.push_back(i);
-    segments.bounds.push_back(i + 1);
-  }
-  if (segments.bounds.back() < n) segments.bounds.push_back(n);
-  return segments;
+  if (bounds.back() < n) bounds.push_back(n);
+  return bounds;
 }
 
 }  // namespace plimsoll::schedule

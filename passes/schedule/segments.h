@@ -7,13 +7,9 @@
 
 namespace plimsoll::schedule {
 
-// A division at nodes that all others precede or follow: whatever the order, the same nodes have run when such a node
-// starts and when it ends.
-struct Segments {
-  std::vector<int> order;   // topological; follows the given one within a segment
-  std::vector<int> bounds;  // segment i is order[bounds[i], bounds[i + 1])
-};
-Segments Divide(const Graph& graph, const std::vector<int>& order);
+// Divides a topological order at the nodes that all others precede or follow: in every order, the same nodes have run
+// when such a node starts and when it ends. Segment i is order[bounds[i], bounds[i + 1]).
+std::vector<int> Divide(const Graph& graph, const std::vector<int>& order);
 
 }  // namespace plimsoll::schedule
 

@@ -28,10 +28,10 @@ struct Part {
   int64_t bound = 0;
 };
 
-Part MakePart(const Graph& graph, const std::vector<int>& order, int begin, int end) {
+Part MakePart(const Graph& graph, const Profile& profile, int begin, int end) {
   Part part;
-  part.nodes.assign(order.begin() + begin, order.begin() + end);
-  part.graph = Reduce(Window(graph, order, begin, end));
+  part.nodes.assign(profile.order.begin() + begin, profile.order.begin() + end);
+  part.graph = Reduce(Window(graph, profile, begin, end));
   const int n = part.graph.size();
   // The given order, as far as the fused nodes allow.
   std::vector<int> rank(n);
@@ -65,9 +65,10 @@ absl::StatusOr<Solution> Solve(const Problem& problem, const Options& options) {
 
   // Forced moments divide the problem; the largest peak of the parts decides.
   std::vector<Part> parts;
-  const Segments segments = Divide(graph, best);
-  for (size_t i = 0; i + 1 < segments.bounds.size(); ++i) {
-    parts.push_back(MakePart(graph, segments.order, segments.bounds[i], segments.bounds[i + 1]));
+  const std::vector<int> bounds = Divide(graph, best);
+  const Profile profile = MakeProfile(graph, best);
+  for (size_t i = 0; i + 1 < bounds.size(); ++i) {
+    parts.push_back(MakePart(graph, profile, bounds[i], bounds[i + 1]));
   }
   int64_t floor = 0;
   for (const Part& part : parts) floor = std::max(floor, part.bound);

@@ -106,7 +106,7 @@ TEST(SolverTest, TargetStopsTheSearch) {
 
 TEST(SolverTest, FamiliesAreSolvedWithProof) {
   for (const Problem& problem : {RandWire(2, 16, 16, 1), NasCells(6, 5, 16, 1), SwiftNet(2, 1),
-                                 TrainChain(12, Optimizer::kAdam), TrainResNet(4, Optimizer::kSgd),
+                                 TrainChain(12, 64, Optimizer::kAdam), TrainResNet(4, 1, Optimizer::kSgd),
                                  TrainTransformer(2, 64, 256, Optimizer::kAdam)}) {
     const auto solution = Solve(problem);
     ASSERT_TRUE(solution.ok()) << solution.status();
