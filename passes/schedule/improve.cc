@@ -82,7 +82,7 @@ class Improver {
       const int64_t target = std::max({profile.peak - step, floor_, bound_});
       if (!budget_.Spend(n / 64 + 1)) break;
       bool better = false;
-      for (int size = 16; !better && size / 2 < n && size <= 1024; size *= 2) {
+      for (int size = 16; !better && size <= n / 2 && size <= 1024; size *= 2) {
         for (int before : {size / 2, size / 8, size - size / 8}) {
           const int begin = std::max(0, at - before), end = std::min(n, begin + size);
           better = Reorder(begin, end, target, width, profile);

@@ -36,7 +36,8 @@ class Searcher {
     root_.assign(words_, 0);
     root_bytes_ = bytes;
     int count = 0;
-    RunFree(bytes, count, nullptr);
+    FindNeighbours();
+    RunFree(-1, 0, bytes, count, nullptr);
     Enter(bytes, count, -1, -1);
     for (int level = 0; level <= n_; ++level) {
       Level now = std::move(levels_[level]);
@@ -119,24 +120,56 @@ class Searcher {
     }
   }
 
-  // Runs what adds no memory and stays within the target.
-  void RunFree(int64_t& bytes, int& count, std::vector<int>* trace) {
-    for (bool again = true; again;) {
-      again = false;
+  bool RunIfFree(int v, int64_t& bytes, int& count, std::vector<int>* trace) {
+    int64_t started, ended;
+    Effect(v, started, ended);
+    ++work_;
+    if (started > ended || bytes + started + graph_.extra[v] > target_) return false;
+    RunNode(v);
+    bytes += started - ended;
+    ++count;
+    if (trace != nullptr) trace->push_back(v);
+    return true;
+  }
+
+  // Runs what adds no memory and stays within the target. Where `ran` is a node, nothing else was free before it ran,
+  // with `before` bytes in memory: then only its neighbours can be, unless memory fell.
+  void RunFree(int ran, int64_t before, int64_t& bytes, int& count, std::vector<int>* trace) {
+    bool all = ran < 0;
+    if (!all) {
+      pending_.assign(near_[ran].begin(), near_[ran].end());
+      for (size_t i = 0; i < pending_.size(); ++i) {
+        const int v = pending_[i];
+        if (!Has(ready_.data(), v) || !RunIfFree(v, bytes, count, trace)) continue;
+        pending_.insert(pending_.end(), near_[v].begin(), near_[v].end());
+      }
+      all = bytes < before;
+    }
+    while (all) {
+      all = false;
       for (size_t w = 0; w < words_; ++w) {
         for (uint64_t bits = ready_[w]; bits != 0; bits &= bits - 1) {
-          const int v = static_cast<int>(w * 64) + __builtin_ctzll(bits);
-          int64_t started, ended;
-          Effect(v, started, ended);
-          ++work_;
-          if (started > ended || bytes + started + graph_.extra[v] > target_) continue;
-          RunNode(v);
-          bytes += started - ended;
-          ++count;
-          again = true;
-          if (trace != nullptr) trace->push_back(v);
+          all |= RunIfFree(static_cast<int>(w * 64) + __builtin_ctzll(bits), bytes, count, trace);
         }
       }
+    }
+  }
+
+  // By node: those whose effect or readiness may change when it runs.
+  void FindNeighbours() {
+    near_.resize(n_);
+    for (int v = 0; v < n_; ++v) {
+      std::vector<int>& list = near_[v];
+      list = graph_.succs[v];
+      for (int i : graph_.ends[v]) {
+        list.insert(list.end(), graph_.values[i].enders.begin(), graph_.values[i].enders.end());
+      }
+      for (int i : graph_.starts[v]) {
+        list.insert(list.end(), graph_.values[i].starters.begin(), graph_.values[i].starters.end());
+      }
+      std::sort(list.begin(), list.end());
+      list.erase(std::unique(list.begin(), list.end()), list.end());
+      if (const auto self = std::find(list.begin(), list.end(), v); self != list.end()) list.erase(self);
     }
   }
 
@@ -158,7 +191,7 @@ class Searcher {
         RunNode(v);
         int64_t bytes = state.bytes + started - ended;
         int ran = count + 1;
-        RunFree(bytes, ran, nullptr);
+        RunFree(v, state.bytes, bytes, ran, nullptr);
         Enter(bytes, ran, state.step, v);
         work_ += 2 + static_cast<int64_t>(words_) / 4;
       }
@@ -250,6 +283,7 @@ class Searcher {
     int64_t bytes = Begin();
     int count = 0;
     for (auto it = nodes.rbegin(); it != nodes.rend(); ++it) {
+      const int64_t before = bytes;
       if (*it >= 0) {
         int64_t started, ended;
         Effect(*it, started, ended);
@@ -257,7 +291,7 @@ class Searcher {
         result_.order.push_back(*it);
         bytes += started - ended;
       }
-      RunFree(bytes, count, &result_.order);
+      RunFree(*it, before, bytes, count, &result_.order);
     }
   }
 
@@ -268,6 +302,8 @@ class Searcher {
   const int n_;
   const size_t words_;
   std::vector<uint64_t> done_, ready_;  // the set at work
+  std::vector<std::vector<int>> near_;  // by node
+  std::vector<int> pending_;
   std::vector<Level> levels_;           // by number of nodes that have run
   std::vector<Step> steps_;
   std::vector<uint64_t> sets_;  // by slot: done, then ready
