@@ -1,0 +1,148 @@
+// Imports whole collections: the models of the folder that PLIMSOLL_MODELS names, and ONNX's own test data. What a
+// collection holds need not be supported, but it must be refused with a reason, never with a crash or an internal error.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <map>
+
+#include "frontends/onnx/import.h"
+#include "frontends/onnx/tensor_io.h"
+
+namespace plimsoll::onnx_frontend {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path FromEnvironment(const char* name, const char* otherwise) {
+  const char* value = std::getenv(name);
+  return value ? value : otherwise;
+}
+
+std::vector<fs::path> SortedEntries(const fs::path& folder) {
+  std::vector<fs::path> entries;
+  if (fs::is_directory(folder)) {
+    for (const auto& entry : fs::directory_iterator(folder)) entries.push_back(entry.path());
+  }
+  std::sort(entries.begin(), entries.end());
+  return entries;
+}
+
+// Shapes and, where they turn out to be needed, values as the first data set beside the model has them.
+absl::StatusOr<Imported> ImportWithData(const fs::path& model, mlir::MLIRContext& context) {
+  std::map<std::string, Tensor> inputs;
+  absl::StatusOr<Summary> summary = Summarize(model.string());
+  if (!summary.ok()) return summary.status();
+  ImportOptions options;
+  for (size_t i = 0; i < summary->inputs.size(); ++i) {
+    const fs::path file = model.parent_path() / "test_data_set_0" / ("input_" + std::to_string(i) + ".pb");
+    if (!fs::exists(file)) continue;
+    absl::StatusOr<Tensor> tensor = ReadTensor(file.string());
+    if (!tensor.ok()) continue;
+    const std::string& name = summary->inputs[i].name;
+    options.shapes[name] = tensor->dims;
+    inputs[name] = *std::move(tensor);
+  }
+  for (;;) {
+    absl::StatusOr<Imported> imported = Import(model.string(), context, options);
+    if (imported.ok()) return imported;
+    bool more = false;
+    for (const std::string& name : NeededValues(imported.status())) {
+      if (inputs.contains(name) && options.values.try_emplace(name, inputs[name].bytes).second) more = true;
+    }
+    if (!more) return imported;
+  }
+}
+
+struct Tally {
+  int imported = 0, unsupported = 0;
+  std::vector<std::string> failures;
+};
+
+void ImportInto(const fs::path& model, const std::string& name, Tally& tally) {
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  const absl::StatusOr<Imported> imported = ImportWithData(model, context);
+  if (imported.ok()) {
+    ++tally.imported;
+  } else if (imported.status().code() == absl::StatusCode::kUnimplemented) {
+    ++tally.unsupported;
+    if (std::getenv("PLIMSOLL_VERBOSE")) std::cout << "unsupported " << name << ": " << imported.status().message() << "\n";
+  } else {
+    tally.failures.push_back(name + ": " + imported.status().ToString());
+  }
+}
+
+TEST(CorpusTest, EveryModelOfTheCollectionIsImported) {
+  const fs::path root = FromEnvironment("PLIMSOLL_MODELS", "");
+  if (root.empty() || !fs::is_directory(root)) GTEST_SKIP() << "PLIMSOLL_MODELS names no folder";
+  Tally tally;
+  for (const char* collection : {"tiny", "real"}) {
+    for (const fs::path& folder : SortedEntries(root / collection)) {
+      if (fs::exists(folder / "model.onnx")) ImportInto(folder / "model.onnx", folder.filename().string(), tally);
+    }
+  }
+  for (const std::string& failure : tally.failures) ADD_FAILURE() << failure;
+  EXPECT_EQ(tally.unsupported, 0);
+  std::cout << tally.imported << " models imported\n";
+}
+
+TEST(CorpusTest, EveryFullSizeGraphIsImportedWithoutItsWeights) {
+  const fs::path root = FromEnvironment("PLIMSOLL_MODELS", "");
+  if (root.empty() || !fs::is_directory(root)) GTEST_SKIP() << "PLIMSOLL_MODELS names no folder";
+  for (const fs::path& file : SortedEntries(root / "graphs")) {
+    if (file.extension() != ".onnx") continue;
+    absl::StatusOr<Summary> summary = Summarize(file.string());
+    ASSERT_TRUE(summary.ok()) << summary.status();
+    ImportOptions options;
+    for (const auto& input : summary->inputs) {
+      // [batch,seq], [batch,8,past,128]: small numbers for the names.
+      if (std::find(summary->open_inputs.begin(), summary->open_inputs.end(), input.name) == summary->open_inputs.end()) continue;
+      std::vector<int64_t> dims;
+      std::string text = input.type.substr(input.type.find('[') + 1);
+      text.back() = 'x';
+      for (size_t begin = 0, end; (end = text.find('x', begin)) != std::string::npos; begin = end + 1) {
+        const std::string dim = text.substr(begin, end - begin);
+        dims.push_back(dim == "batch" ? 2 : dim == "seq" ? 64 : dim == "past" ? 96 : std::stoll(dim));
+      }
+      options.shapes[input.name] = dims;
+    }
+    mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+    const auto start = std::chrono::steady_clock::now();
+    const absl::StatusOr<Imported> imported = Import(file.string(), context, options);
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    EXPECT_TRUE(imported.ok()) << imported.status();
+    std::cout << file.stem() << ": " << summary->nodes << " nodes, " << summary->parameters << " parameters, " << seconds << " s\n";
+  }
+}
+
+TEST(CorpusTest, OnnxTestDataIsImportedOrRefused) {
+  const fs::path root = FromEnvironment("PLIMSOLL_DEPS", "") / "onnx-wheel/onnx/backend/test/data";
+  if (!fs::is_directory(root)) GTEST_SKIP() << "ONNX's test data are not there";
+  const char* only = std::getenv("PLIMSOLL_ONLY");
+  for (const char* collection : {"node", "simple", "pytorch-operator", "pytorch-converted"}) {
+    Tally tally;
+    for (const fs::path& folder : SortedEntries(root / collection)) {
+      const std::string name = folder.filename().string();
+      if (only && name.find(only) == std::string::npos) continue;
+      if (fs::exists(folder / "model.onnx")) ImportInto(folder / "model.onnx", name, tally);
+    }
+    std::cout << collection << ": " << tally.imported << " imported, " << tally.unsupported << " unsupported, " << tally.failures.size()
+              << " refused for other reasons\n";
+    for (const std::string& failure : tally.failures) {
+      EXPECT_EQ(failure.find("INTERNAL"), std::string::npos) << failure;
+      if (std::getenv("PLIMSOLL_VERBOSE")) std::cout << "refused " << failure << "\n";
+    }
+  }
+  Tally light;
+  for (const fs::path& file : SortedEntries(root / "light")) {
+    if (file.extension() == ".onnx") ImportInto(file, file.stem().string(), light);
+  }
+  for (const std::string& failure : light.failures) ADD_FAILURE() << failure;
+  EXPECT_EQ(light.unsupported, 0);
+}
+
+}  // namespace
+}  // namespace plimsoll::onnx_frontend

@@ -1,0 +1,91 @@
+// The operators of the domain com.microsoft that models from onnxruntime's tools hold.
+#include "frontends/onnx/recurrent.h"
+
+namespace plimsoll::onnx_frontend {
+namespace {
+
+using graph::ActivationKind;
+
+constexpr char kDomain[] = "com.microsoft";
+
+// (w - zero) * scale for weights [D, K, 4H] with one scale a direction or a column, as [D, 4H, K].
+Value DequantizedWeights(NodeContext& c, Value w, Value scale, Value zero) {
+  Check(c.Rank(w) == 3, "quantized weights must have rank 3");
+  const int64_t directions = c.Dim(w, 0);
+  auto per_column = [&](Value value) { return c.Reshape(value, {directions, 1, c.Count(value) / std::max<int64_t>(directions, 1)}); };
+  Value wide = c.Cast(w, c.F32());
+  if (zero) wide = c.Sub(wide, c.Cast(per_column(zero), c.F32()));
+  return c.Transpose(c.Mul(wide, per_column(scale)), {0, 2, 1});
+}
+
+// Inputs: X, W, R, B, sequence_lens, initial_h, initial_c, P, W_scale, W_zero_point, R_scale, R_zero_point. Computed in
+// float: onnxruntime rounds X and H to 8 bits, too.
+void DynamicQuantizeLstm(NodeContext& c) {
+  if (c.HasInput(4)) {
+    const std::optional<Dims> lengths = c.TryIntegers(c.Input(4));
+    if (!lengths || !std::all_of(lengths->begin(), lengths->end(), [&](int64_t length) { return length == c.Dim(c.Input(0), 0); })) {
+      FailUnsupported("sequence lengths");
+    }
+  }
+  RecurrentNode node;
+  node.kind = "lstm";
+  node.direction = c.String("direction", "forward");
+  node.x = c.Input(0);
+  node.w = DequantizedWeights(c, c.Input(1), c.Input(8), c.OptionalInput(9));
+  node.r = DequantizedWeights(c, c.Input(2), c.Input(10), c.OptionalInput(11));
+  node.bias = c.OptionalInput(3);
+  node.initial_h = c.OptionalInput(5);
+  node.initial_c = c.OptionalInput(6);
+  node.peepholes = c.OptionalInput(7);
+  Check(c.Rank(node.x) == 3, "X must have rank 3");
+  node.hidden_size = c.Dim(node.r, 2);
+  node.clip = c.Float("clip", 0);
+  node.input_forget = c.Flag("input_forget", false);
+  const RecurrentResult result = EmitRecurrent(c, node);
+  c.SetOutputs({result.y, result.y_h, result.y_c});
+}
+
+void FusedMatMul(NodeContext& c) {
+  if (c.Flag("transBatchA", false) || c.Flag("transBatchB", false)) FailUnsupported("transBatchA and transBatchB");
+  Emitter::DotOptions options;
+  options.transpose_lhs = c.Flag("transA", false);
+  options.transpose_rhs = c.Flag("transB", false);
+  options.scale = c.Float("alpha", 1);
+  Check(c.Rank(c.Input(0)) >= 2 && c.Rank(c.Input(1)) >= 2, "the operands must be matrices");
+  c.SetOutput(0, c.Dot(c.Input(0), c.Input(1), options));
+}
+
+Converter Gelu(ActivationKind kind) {
+  return [kind](NodeContext& c) {
+    Value x = c.Input(0);
+    if (c.HasInput(1)) x = c.Add(x, c.Input(1));
+    c.SetOutput(0, c.Activation(kind, x));
+  };
+}
+
+void QuickGelu(NodeContext& c) { c.SetOutput(0, c.Activation(ActivationKind::silu, c.Input(0), c.Float("alpha", 1.702f))); }
+
+// Layer normalization of input + skip (+ bias).
+void SkipLayerNormalization(NodeContext& c) {
+  Value sum = c.Add(c.Input(0), c.Input(1));
+  if (c.HasInput(4)) sum = c.Add(sum, c.Input(4));
+  std::vector<Value> operands = {sum, c.Input(2)};
+  if (c.HasInput(3)) operands.push_back(c.Input(3));
+  if (c.HasOutput(1) || c.HasOutput(2)) FailUnsupported("mean and deviation as outputs");
+  c.SetOutput(0, c.Make<graph::LayerNormOp>(operands, {c.Attr("axis", c.Rank(sum) - 1), c.Attr("epsilon", c.Float("epsilon", 1e-12f))}));
+  c.SetOutput(3, sum);
+}
+
+}  // namespace
+
+void RegisterMicrosoft(Registry& r) {
+  r.Add("DynamicQuantizeLSTM", DynamicQuantizeLstm, kDomain);
+  r.Add("FusedMatMul", FusedMatMul, kDomain);
+  r.Add("Gelu", Gelu(ActivationKind::gelu_erf), kDomain);
+  r.Add("BiasGelu", Gelu(ActivationKind::gelu_erf), kDomain);
+  r.Add("FastGelu", Gelu(ActivationKind::gelu_tanh), kDomain);
+  r.Add("QuickGelu", QuickGelu, kDomain);
+  r.Add("SkipLayerNormalization", SkipLayerNormalization, kDomain);
+}
+
+}  // namespace plimsoll::onnx_frontend
