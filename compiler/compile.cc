@@ -1,0 +1,220 @@
+#include "compiler/compile.h"
+
+#include <chrono>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "compiler/codegen/codegen.h"
+#include "compiler/emit/emit.h"
+#include "compiler/emit/types.h"
+#include "compiler/kernels.h"
+#include "compiler/library_model.h"
+#include "compiler/pipeline.h"
+#include "compiler/refusal.h"
+#include "compiler/target.h"
+#include "frontends/onnx/import.h"
+#include "ir/plan/validator.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/MLIRContext.h"
+
+namespace plimsoll::compiler {
+namespace {
+
+class Stopwatch {
+ public:
+  double Lap() {
+    const auto now = std::chrono::steady_clock::now();
+    return std::chrono::duration<double>(now - std::exchange(start_, now)).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+// Shares of the whole, as measured on mid-sized models; for a progress display only.
+double FractionAt(const std::string& stage) {
+  const std::pair<const char*, double> shares[] = {{"import", 0},    {"simplify", 0.2}, {"fuse", 0.25},
+                                                   {"layout", 0.3},  {"select", 0.35},  {"schedule", 0.45},
+                                                   {"codegen", 0.5}, {"emit", 0.9},     {"validate", 0.98}};
+  for (const auto& [name, share] : shares) {
+    if (stage == name) return share;
+  }
+  return 1;
+}
+
+absl::StatusOr<onnx_frontend::Imported> ImportModel(const std::string& path, mlir::MLIRContext& context,
+                                                    const Options& options) {
+  onnx_frontend::ImportOptions import;
+  import.shapes = options.shapes;
+  import.values = options.values;
+  absl::StatusOr<onnx_frontend::Imported> imported = onnx_frontend::Import(path, context, import);
+  if (imported.ok() || options.available_values.empty() ||
+      imported.status().code() != absl::StatusCode::kInvalidArgument) {
+    return imported;
+  }
+  // Perhaps a value decides a shape: those at hand, one more at a time, so that no more than needed are fixed.
+  for (const auto& [name, value] : options.available_values) {
+    onnx_frontend::ImportOptions one = import;
+    one.values.emplace(name, value);
+    absl::StatusOr<onnx_frontend::Imported> again = onnx_frontend::Import(path, context, one);
+    if (again.ok()) return again;
+  }
+  for (const auto& [name, value] : options.available_values) import.values.emplace(name, value);
+  absl::StatusOr<onnx_frontend::Imported> all = onnx_frontend::Import(path, context, import);
+  return all.ok() ? std::move(all) : std::move(imported);
+}
+
+plan::Binding BindingOf(const onnx_frontend::Imported::Port& port) {
+  plan::Binding binding;
+  binding.set_name(port.name);
+  binding.mutable_type()->set_dtype(port.dtype);
+  for (int64_t dim : port.dims) binding.mutable_type()->add_dims(dim);
+  binding.set_fixed(port.fixed);
+  return binding;
+}
+
+void FillReport(const plan::Plan& plan, const onnx_frontend::Summary& summary, Report& report) {
+  report.parameters = summary.parameters;
+  report.nodes = summary.nodes;
+  for (const plan::Command& command : plan.run().commands()) {
+    report.flops += command.flops();
+    report.library_calls += command.has_library_call();
+    report.host_calls += command.has_host_call();
+  }
+}
+
+// The largest sum of what a command of run touches, resident weights included: no order of the commands needs less.
+int64_t LowerBound(const plan::Plan& plan) {
+  int64_t most = 0;
+  for (const plan::Command& command : plan.run().commands()) {
+    int64_t bytes = 0;
+    std::map<int, int64_t> touched;   // by buffer: operands may share one
+    for (const plan::Operand& operand : command.operands()) {
+      const plan::Buffer& buffer = plan.run().buffers(operand.buffer());
+      if (buffer.has_weight() || plan.arenas(buffer.arena()).scope() != plan::Arena::SESSION) continue;
+      int64_t& length = touched[buffer.has_in_place_of() ? buffer.in_place_of() : operand.buffer()];
+      length = std::max(length, operand.length());
+    }
+    for (const auto& [buffer, length] : touched) bytes += length;
+    most = std::max(most, bytes);
+  }
+  return plan.certificate().resident_weight_bytes() + most;
+}
+
+absl::Status CheckBudget(const plan::Plan& plan, int64_t budget) {
+  const plan::Certificate& certificate = plan.certificate();
+  if (certificate.peak_bytes() <= budget) return absl::OkStatus();
+  Refusal refusal;
+  refusal.smallest_feasible_budget_bytes = certificate.peak_bytes();
+  refusal.lower_bound_bytes = LowerBound(plan);
+  refusal.proven_infeasible = budget < refusal.lower_bound_bytes;
+  refusal.binding_tensor = certificate.binding_tensor();
+  absl::Status status = absl::ResourceExhaustedError(
+      absl::StrCat("the model does not fit into ", budget, " bytes: the least that was planned is ",
+                   certificate.peak_bytes(), ", of which ", certificate.resident_weight_bytes(),
+                   " are weights; no plan of this kind takes less than ", refusal.lower_bound_bytes,
+                   "; the largest tensor at the peak is '", certificate.binding_tensor(), "'"));
+  AttachRefusal(status, refusal);
+  return status;
+}
+
+plan::MemberInfo MembersOf(const plan::ArtefactContents& contents) {
+  plan::MemberInfo members;
+  for (const auto& code : contents.code) members.sizes[code.member] = static_cast<int64_t>(code.data.size());
+  if (!contents.weights.empty()) {
+    const auto& last = contents.weights.back();
+    members.sizes[plan::kWeightsMember] = last.offset + static_cast<int64_t>(last.bytes.size());
+  }
+  return members;
+}
+
+}  // namespace
+
+absl::StatusOr<Compiled> Compile(const std::string& model_path, const Options& options) {
+  Compiled compiled;
+  auto stage = [&](const std::string& name) {
+    if (options.progress) options.progress({name, FractionAt(name)});
+  };
+  Stopwatch stopwatch;
+  stage("import");
+  absl::StatusOr<ResolvedTarget> target = ResolveTarget(options.target, options.threads);
+  if (!target.ok()) return target.status();
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  context.loadDialect<graph::GraphDialect, mlir::func::FuncDialect>();
+  absl::StatusOr<onnx_frontend::Imported> imported = ImportModel(model_path, context, options);
+  if (!imported.ok()) return imported.status();
+  compiled.report.seconds["import"] = stopwatch.Lap();
+
+  RuntimeLibraryModel library(target->plan);
+  PipelineOptions pipeline{options.disabled_passes, stage};
+  absl::Status status = RunPipeline(*imported->module, library, pipeline, compiled.report.seconds);
+  if (!status.ok()) return status;
+  stopwatch.Lap();
+
+  auto function = imported->module->lookupSymbol<mlir::func::FuncOp>("main");
+  if (!function) return absl::InternalError("the imported module has no function 'main'");
+  stage("codegen");
+  absl::StatusOr<Kernels> kernels = GenerateKernels(function, target->cpu);
+  if (!kernels.ok()) return kernels.status();
+  compiled.report.seconds["codegen"] = stopwatch.Lap();
+
+  stage("emit");
+  EmitRequest request;
+  request.function = function;
+  request.weights = imported->weights.get();
+  for (const auto& port : imported->inputs) request.inputs.push_back(BindingOf(port));
+  for (const auto& port : imported->outputs) request.outputs.push_back(BindingOf(port));
+  request.target = target->plan;
+  request.kernel = [&](mlir::Operation* op) {
+    const auto at = kernels->uses.find(op);
+    return at == kernels->uses.end() ? nullptr : &at->second;
+  };
+  request.workspace = [&](const plan::LibraryOp& op) { return library.Workspace(op); };
+  absl::StatusOr<Emitted> best = EmitBest(request);
+  if (!best.ok()) return best.status();
+  compiled.artefact = std::move(best->contents);
+  plan::Plan& plan = compiled.artefact.plan;
+  if (!kernels->object.empty()) {
+    plan::Code& code = *plan.add_code();
+    code.set_member("code/kernels.so");
+    for (const std::string& symbol : kernels->symbols) code.add_symbols(symbol);
+    compiled.artefact.code.push_back({"code/kernels.so", std::move(kernels->object)});
+  }
+  plan.set_version(plan::FORMAT_VERSION_CURRENT);
+  plan.set_producer("plimsoll 0.1.0");
+  plan.set_model_name(model_path.substr(model_path.find_last_of('/') + 1));
+  plan.set_smallest_feasible_budget_bytes(plan.certificate().peak_bytes());
+  for (const auto& port : imported->inputs) {
+    if (!port.fixed) continue;
+    plan::FixedValue& value = *plan.add_fixed_values();
+    value.set_input(port.name);
+    *value.mutable_type() = BindingOf(port).type();
+    const auto given = options.values.find(port.name);
+    const auto available = options.available_values.find(port.name);
+    if (given == options.values.end() && available == options.available_values.end()) {
+      return absl::InternalError(absl::StrCat("input '", port.name, "' is fixed to no value"));
+    }
+    value.set_data(given != options.values.end() ? given->second : available->second);
+  }
+  compiled.report.kernels = static_cast<int64_t>(kernels->symbols.size());
+  FillReport(plan, imported->summary, compiled.report);
+  compiled.report.seconds["emit"] = stopwatch.Lap();
+
+  if (options.budget_bytes) {
+    if (absl::Status fits = CheckBudget(plan, *options.budget_bytes); !fits.ok()) return fits;
+    plan.set_budget_bytes(*options.budget_bytes);
+  }
+  stage("validate");
+  if (absl::Status valid = plan::Validate(plan, MembersOf(compiled.artefact)); !valid.ok()) {
+    return absl::InternalError(absl::StrCat("the compiler made an invalid plan: ", valid.message()));
+  }
+  compiled.report.seconds["validate"] = stopwatch.Lap();
+  compiled.keep_alive = std::make_shared<std::pair<std::shared_ptr<const void>, std::shared_ptr<const void>>>(
+      imported->weights, best->keep_alive);
+  stage("done");
+  return compiled;
+}
+
+}  // namespace plimsoll::compiler

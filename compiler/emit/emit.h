@@ -1,0 +1,48 @@
+// The last step: a scheduled graph becomes a plan. Operations that depend on weights alone go to the `load` program.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "compiler/emit/storage.h"
+#include "ir/plan/artefact.h"
+#include "ir/weights/store.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace plimsoll::compiler {
+
+// A generated kernel, as codegen tells it.
+struct KernelUse {
+  std::string symbol;
+  int64_t tiles = 0;           // 0: nothing to do
+  int64_t tiles_per_task = 1;
+  std::vector<std::pair<unsigned, unsigned>> in_place;   // operand, result
+};
+
+struct EmitRequest {
+  mlir::func::FuncOp function;
+  const weights::WeightStore* weights = nullptr;
+  std::vector<plan::Binding> inputs;    // names and types; one for each argument, or marked as fixed
+  std::vector<plan::Binding> outputs;
+  plan::Target target;
+  std::function<const KernelUse*(mlir::Operation*)> kernel;   // null: none was made
+  std::function<absl::StatusOr<int64_t>(const plan::LibraryOp&)> workspace;   // of a pack operation
+  ConcatPlacement placement = ConcatPlacement::kAll;
+  int64_t max_steps = 0;                // of the allocation's search; 0: its own limit
+};
+
+struct Emitted {
+  plan::ArtefactContents contents;      // without code, producer and budget
+  std::shared_ptr<const void> keep_alive;
+  bool session_proven_optimal = false;
+};
+
+// Launches name the symbols of code 0. Errors: kUnimplemented for what has no form in plans, naming the node.
+absl::StatusOr<Emitted> Emit(const EmitRequest& request);
+// The plan of least peak among the ways to place concatenations.
+absl::StatusOr<Emitted> EmitBest(EmitRequest request);
+
+}  // namespace plimsoll::compiler

@@ -1,0 +1,40 @@
+#include "compiler/library_model.h"
+
+#include "compiler/emit/library_ops.h"
+
+namespace plimsoll::compiler {
+
+const absl::StatusOr<runtime::Requirements>& RuntimeLibraryModel::Query(const plan::LibraryOp& op,
+                                                                        bool constant_weights) {
+  std::string key = op.SerializeAsString();
+  key.push_back(constant_weights ? 'c' : 'v');
+  const auto known = answers_.find(key);
+  if (known != answers_.end()) return known->second;
+  return answers_.emplace(std::move(key), runtime::Query(op, target_, constant_weights)).first->second;
+}
+
+absl::StatusOr<passes::LibraryAnswer> RuntimeLibraryModel::Ask(mlir::Operation* op, bool constant_weights) {
+  absl::StatusOr<LibraryTranslation> translation = TranslateToLibrary(op);
+  if (!translation.ok()) return translation.status();
+  const absl::StatusOr<runtime::Requirements>& requirements = Query(translation->op, constant_weights);
+  if (!requirements.ok()) return requirements.status();
+  passes::LibraryAnswer answer;
+  answer.workspace_bytes = requirements->workspace_bytes;
+  for (const runtime::PackedOperand& packed : requirements->packed) {
+    if (packed.operand >= static_cast<int>(translation->operands.size()) ||
+        PackableDesc(translation->op, packed.operand) == nullptr) {
+      // No form for it in the plan: the operation with plain operands.
+      return constant_weights ? Ask(op, false) : absl::InternalError("the library packs what is no weight");
+    }
+    answer.packed.push_back({static_cast<unsigned>(translation->operands[packed.operand]), packed.bytes});
+  }
+  return answer;
+}
+
+absl::StatusOr<int64_t> RuntimeLibraryModel::Workspace(const plan::LibraryOp& op) {
+  const absl::StatusOr<runtime::Requirements>& requirements = Query(op, false);
+  if (!requirements.ok()) return requirements.status();
+  return requirements->workspace_bytes;
+}
+
+}  // namespace plimsoll::compiler

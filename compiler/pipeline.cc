@@ -1,0 +1,76 @@
+#include "compiler/pipeline.h"
+
+#include <chrono>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "ir/graph/build.h"
+#include "llvm/ADT/STLExtras.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+#include "passes/select/select_pass.h"
+
+namespace plimsoll::compiler {
+namespace {
+
+struct Stage {
+  const char* name;
+  bool required;   // nothing works without it
+  std::function<void(mlir::OpPassManager&)> add;
+};
+
+std::vector<Stage> Stages(RuntimeLibraryModel* library, std::vector<absl::Status>* refusals) {
+  return {
+      {"simplify", false,
+       [](mlir::OpPassManager& manager) {
+         manager.addPass(mlir::createCanonicalizerPass());
+         manager.addPass(mlir::createCSEPass());
+       }},
+      {"select", true,
+       [=](mlir::OpPassManager& manager) { manager.addPass(passes::CreateSelectPass(*library, *refusals)); }},
+  };
+}
+
+absl::Status Unsupported(const std::vector<absl::Status>& refusals) {
+  std::vector<std::string> lines;
+  for (const absl::Status& refusal : refusals) lines.push_back(std::string(refusal.message()));
+  return absl::Status(refusals[0].code(), absl::StrJoin(lines, "\n"));
+}
+
+}  // namespace
+
+std::vector<std::string> PassNames() {
+  std::vector<std::string> names;
+  for (const Stage& stage : Stages(nullptr, nullptr)) names.push_back(stage.name);
+  return names;
+}
+
+absl::Status RunPipeline(mlir::ModuleOp module, RuntimeLibraryModel& library, const PipelineOptions& options,
+                         std::map<std::string, double>& seconds) {
+  for (const std::string& name : options.disabled) {
+    if (llvm::is_contained(PassNames(), name)) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("no pass '", name, "'; there are ", absl::StrJoin(PassNames(), ", ")));
+  }
+  std::vector<absl::Status> refusals;
+  for (const Stage& stage : Stages(&library, &refusals)) {
+    if (!stage.required && llvm::is_contained(options.disabled, stage.name)) continue;
+    if (options.on_stage) options.on_stage(stage.name);
+    const auto start = std::chrono::steady_clock::now();
+    graph::build::ErrorCollector errors(module.getContext());
+    mlir::PassManager manager(module.getContext(), mlir::ModuleOp::getOperationName());
+#ifdef NDEBUG
+    manager.enableVerifier(false);
+#endif
+    stage.add(manager.nest<mlir::func::FuncOp>());
+    const bool failed = mlir::failed(manager.run(module));
+    seconds[stage.name] += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (!refusals.empty()) return Unsupported(refusals);
+    if (failed) return absl::InternalError(absl::StrCat("pass '", stage.name, "' failed: ", errors.take()));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace plimsoll::compiler

@@ -1,0 +1,28 @@
+// The passes in their order, each one timed, verified after, and free to be left out.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "compiler/library_model.h"
+#include "mlir/IR/BuiltinOps.h"
+
+namespace plimsoll::compiler {
+
+struct PipelineOptions {
+  std::vector<std::string> disabled;                    // passes' names
+  std::function<void(const std::string&)> on_stage;     // before each; may be null
+};
+
+// Takes an imported module to the form that codegen and emit take. kUnimplemented lists what the library cannot do;
+// kInternal: a pass failed, or left a module that does not verify. `seconds` by pass.
+absl::Status RunPipeline(mlir::ModuleOp module, RuntimeLibraryModel& library, const PipelineOptions& options,
+                         std::map<std::string, double>& seconds);
+
+// The names that PipelineOptions::disabled knows, in order.
+std::vector<std::string> PassNames();
+
+}  // namespace plimsoll::compiler

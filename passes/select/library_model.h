@@ -1,0 +1,30 @@
+// What the select pass asks a vendor's library. The passes do not know the library: compiler/ answers for it.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "ir/graph/graph.h"
+
+namespace plimsoll::passes {
+
+struct LibraryAnswer {
+  int64_t workspace_bytes = 0;
+  // Operands (by their number in the graph) that the library wants in its own layout, and the bytes of that.
+  llvm::SmallVector<std::pair<unsigned, int64_t>> packed;
+};
+
+class LibraryModel {
+ public:
+  virtual ~LibraryModel() = default;
+  // What `op` needs. With `constant_weights`, operands that may be packed are asked in the layout that the library likes
+  // best. kUnimplemented where the library cannot do it; the message says why.
+  virtual absl::StatusOr<LibraryAnswer> Ask(mlir::Operation* op, bool constant_weights) = 0;
+};
+
+// Attributes that the select pass leaves on library operations.
+inline constexpr char kWorkspaceAttribute[] = "plimsoll.workspace_bytes";  // i64
+inline constexpr char kPackedAttribute[] = "plimsoll.packed";              // array<i64: operand, bytes, ...>
+
+}  // namespace plimsoll::passes
