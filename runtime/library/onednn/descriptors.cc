@@ -42,7 +42,12 @@ absl::StatusOr<Dims> StridesOf(const plan::MemoryDesc& desc) {
   for (int64_t stride : desc.strides()) {
     if (stride < 0) return absl::InvalidArgumentError(absl::StrCat("a memory description has the stride ", stride));
   }
-  return Dims(desc.strides().begin(), desc.strides().end());
+  Dims strides(desc.strides().begin(), desc.strides().end());
+  for (size_t i = strides.size(); i-- > 0;) {  // oneDNN refuses 0 even where the stride means nothing
+    if (strides[i] != 0 || desc.dims(static_cast<int>(i)) > 1) continue;
+    strides[i] = i + 1 < strides.size() ? strides[i + 1] * std::max<int64_t>(1, desc.dims(static_cast<int>(i) + 1)) : 1;
+  }
+  return strides;
 }
 
 int64_t ElementCount(const Dims& dims) {

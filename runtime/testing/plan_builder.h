@@ -1,0 +1,57 @@
+// Builds small plans by hand, for tests: every buffer has a place of its own and lives through its program.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "ir/plan/artefact.h"
+
+namespace plimsoll::runtime::testing {
+
+plan::TensorType Type(plan::DataType dtype, const std::vector<int64_t>& dims, const std::vector<int32_t>& slots = {});
+
+class PlanBuilder {
+ public:
+  enum Arena { kParameters = 0, kSession = 1, kLoad = 2 };
+
+  PlanBuilder();
+
+  plan::Plan& plan() { return contents_.plan; }
+  plan::Program& run() { return *contents_.plan.mutable_run(); }
+  plan::Program& load() { return *contents_.plan.mutable_load(); }
+
+  // The shared object at `path` becomes code 0.
+  void UseKernels(const std::string& path, const std::vector<std::string>& symbols);
+  // Returns the weight's index. `bytes` are copied.
+  int AddWeight(const std::string& name, const plan::TensorType& type, const void* bytes);
+
+  // These return the buffer's index in `program`.
+  int AddBuffer(plan::Program& program, const std::string& name, const plan::TensorType& type, Arena arena = kSession);
+  int AddWorkspace(plan::Program& program, int64_t bytes, Arena arena = kSession);
+  int AddWeightBuffer(plan::Program& program, int weight);
+  // The same bytes of the PARAMETERS arena, seen by `run`.
+  int ShareParameter(int load_buffer);
+
+  // A command that reads and writes whole buffers.
+  plan::Command& Add(plan::Program& program, const std::string& node, const std::vector<int>& reads,
+                     const std::vector<int>& writes);
+  void Launch(plan::Program& program, const std::string& symbol, int64_t tiles, const std::vector<int>& reads,
+              const std::vector<int>& writes);
+  void Copy(plan::Program& program, int from, int to);
+  void Fill(plan::Program& program, int to, const std::string& pattern);
+
+  void Input(const std::string& name, int buffer);
+  void Output(const std::string& name, int buffer);
+
+  // The file's bytes, certificate and lifetimes completed.
+  absl::StatusOr<std::string> Serialize();
+  absl::StatusOr<plan::Artefact> Finish();
+
+ private:
+  plan::ArtefactContents contents_;
+  std::vector<std::string> weight_bytes_;
+};
+
+}  // namespace plimsoll::runtime::testing
