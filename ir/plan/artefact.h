@@ -111,10 +111,15 @@ struct ArtefactContents {
   int64_t AddWeight(Bytes bytes);
 };
 
-// Writes a .plim: same contents, same bytes. Everything goes to a temporary file in the same folder, which is synced
-// and then renamed to `path`; on any error (full disk...) it is removed, what `path` held before is untouched, and the
-// status gives path and reason. A weight's crc32 that the plan does not hold yet is not added: see Weight.
-absl::Status WriteArtefact(const ArtefactContents& contents, const std::string& path);
+struct WriteOptions {
+  // Waits until the bytes are on the disk. Not needed for a file that is read once and removed.
+  bool sync = true;
+};
+
+// Writes a .plim: same contents, same bytes. Everything goes to a temporary file in the same folder, which is then
+// renamed to `path` (a symbolic link there is followed); on any error (full disk...) it is removed, what `path` held
+// before is untouched, and the status, one of a file that cannot be written, gives path and reason.
+absl::Status WriteArtefact(const ArtefactContents& contents, const std::string& path, const WriteOptions& options = {});
 
 // The same into memory, for tests and for running a model at once.
 absl::StatusOr<std::string> WriteArtefactToMemory(const ArtefactContents& contents);

@@ -83,6 +83,8 @@ TEST_F(ArtefactTest, RoundTrip) {
 TEST_F(ArtefactTest, MemoryAndFileHoldTheSameBytes) {
   ASSERT_TRUE(WriteArtefact(SampleContents(weights_), Path("m.plim")).ok());
   EXPECT_EQ(Read(Path("m.plim")), Sample());
+  ASSERT_TRUE(WriteArtefact(SampleContents(weights_), Path("n.plim"), {.sync = false}).ok());
+  EXPECT_EQ(Read(Path("n.plim")), Sample());
   EXPECT_TRUE(ReadArtefactFromMemory(Sample()).ok());
 }
 

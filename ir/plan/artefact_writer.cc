@@ -145,13 +145,14 @@ class TemporaryFile {
     return 0;
   }
 
-  // Syncs, closes and renames. 0, or the errno.
-  int Keep(const std::string& path) {
-    if (fsync(file_) != 0) return errno;
+  // Syncs if asked, closes and renames. 0, or the errno.
+  int Keep(const std::string& path, bool sync) {
+    if (sync && fsync(file_) != 0) return errno;
     const int file = std::exchange(file_, -1);
     if (close(file) != 0) return errno;
     if (rename(path_.c_str(), path.c_str()) != 0) return errno;
     path_.clear();
+    if (!sync) return 0;
     // The rename itself reaches the disk with the folder. Not every file system can sync one: best effort.
     const int folder = open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder >= 0) {
@@ -179,7 +180,7 @@ int64_t ArtefactContents::AddWeight(Bytes bytes) {
   return offset;
 }
 
-absl::Status WriteArtefact(const ArtefactContents& contents, const std::string& path) {
+absl::Status WriteArtefact(const ArtefactContents& contents, const std::string& path, const WriteOptions& options) {
   std::string target = path;
   struct stat status;
   if (lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode)) {
@@ -202,7 +203,7 @@ absl::Status WriteArtefact(const ArtefactContents& contents, const std::string& 
     return error == 0 ? absl::OkStatus() : weights::FileError(error, "write", path);
   });
   if (!written.ok()) return written;
-  const int error = file.Keep(target);
+  const int error = file.Keep(target, options.sync);
   return error == 0 ? absl::OkStatus() : weights::FileError(error, "write", path);
 }
 
