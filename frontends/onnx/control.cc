@@ -50,15 +50,25 @@ void If(NodeContext& c) {
     Check(static_cast<int>(results.size()) >= c.NumOutputs(), "the branch has fewer results than the node has outputs");
     return c.SetOutputs(results);
   }
+  // Often a branch does not fit the shapes because it is for other inputs: then the condition has to be known.
+  const std::vector<std::string> inputs = c.importer().InputsOf(condition);
+  auto branch = [&](const onnx::GraphProto& graph, std::vector<Value>& results) {
+    try {
+      return MakeRegion(c, {}, [&](auto) { return c.importer().ConvertSubgraph(graph, c.scope(), {}); }, results);
+    } catch (const ImportError& error) {
+      if (inputs.empty() || error.status().code() != absl::StatusCode::kDataLoss) throw;
+      FailNeedsValues(absl::StrCat("the condition chooses between branches of which one does not fit the shapes (", error.what(), ")"), inputs);
+    }
+  };
   std::vector<Value> then_results, else_results;
-  Region then_region = MakeRegion(c, {}, [&](auto) { return c.importer().ConvertSubgraph(then_graph, c.scope(), {}); }, then_results);
-  Region else_region = MakeRegion(c, {}, [&](auto) { return c.importer().ConvertSubgraph(else_graph, c.scope(), {}); }, else_results);
+  Region then_region = branch(then_graph, then_results), else_region = branch(else_graph, else_results);
   if (AnyMissing(then_results) || AnyMissing(else_results)) return SetMissing(c);
   Check(then_results.size() == else_results.size(), "the branches have different numbers of results");
   mlir::OperationState state(c.location(), graph::IfOp::getOperationName());
   state.addOperands(c.Reshape(condition, {}));
   for (size_t i = 0; i < then_results.size(); ++i) {
     if (then_results[i].getType() != else_results[i].getType()) {
+      if (!inputs.empty()) FailNeedsValues(absl::StrCat("the condition decides the type of result ", i), inputs);
       FailUnsupported(absl::StrCat("result ", i, " has different shapes or types in the two branches, and the condition is known only at run time"));
     }
     state.addTypes(then_results[i].getType());

@@ -16,8 +16,18 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 template <typename Op>
 void Unary(NodeContext& c) { c.SetOutput(0, c.Emitter::Unary<Op>(c.Input(0))); }
 
+// The second operand. Before opset 7 its dims lie at `axis` of the first where `broadcast` says so.
+Value Second(NodeContext& c) {
+  Value x = c.Input(0), y = c.Input(1);
+  if (c.opset() >= 7 || !c.Flag("broadcast", false) || !c.Attribute("axis")) return y;
+  const int64_t axis = c.Axis(c.Int("axis", 0), c.Rank(x));
+  Dims shape = c.Shape(y);
+  while (axis + static_cast<int64_t>(shape.size()) < c.Rank(x)) shape.push_back(1);
+  return c.Reshape(y, shape);
+}
+
 template <typename Op>
-void Binary(NodeContext& c) { c.SetOutput(0, c.Emitter::Binary<Op>(c.Input(0), c.Input(1))); }
+void Binary(NodeContext& c) { c.SetOutput(0, c.Emitter::Binary<Op>(c.Input(0), Second(c))); }
 
 template <typename Op>
 void Variadic(NodeContext& c) {
@@ -27,7 +37,7 @@ void Variadic(NodeContext& c) {
 }
 
 Converter Compare(ComparePredicate predicate) {
-  return [predicate](NodeContext& c) { c.SetOutput(0, c.Compare(predicate, c.Input(0), c.Input(1))); };
+  return [predicate](NodeContext& c) { c.SetOutput(0, c.Compare(predicate, c.Input(0), Second(c))); };
 }
 
 // alpha and beta: attributes with their defaults.
@@ -120,15 +130,27 @@ void Mean(NodeContext& c) {
 void Where(NodeContext& c) { c.SetOutput(0, c.Select(c.Input(0), c.Input(1), c.Input(2))); }
 void Identity(NodeContext& c) { c.SetOutput(0, c.Input(0)); }
 
+// 4-bit and 2-bit integers are kept one to a byte; what does not fit wraps around.
+void CastToNarrow(NodeContext& c, Value x, const ElementFormat& format) {
+  Value wide = c.Cast(x, c.I32());
+  auto number = [&](int value) { return c.Scalar(c.I32(), value); };
+  const int count = 1 << format.packed_bits, offset = format.dtype == plan::I8 ? count / 2 : 0;
+  Value wrapped = c.Make<graph::ModOp>({c.Add(wide, number(offset)), number(count)}, {c.Attr("fmod", false)});
+  c.SetOutput(0, c.Cast(c.Sub(wrapped, number(offset)), Importer::TypeOf(c.builder().getContext(), format.dtype)));
+  if (c.HasOutput(0)) c.importer().SetNarrowBits(c.node().output(0), format.packed_bits);
+}
+
 void CastTo(NodeContext& c, int type) {
   const std::optional<ElementFormat> format = FormatOf(type);
-  if (format && format->packed_bits > 0) FailUnsupported(absl::StrCat("conversion to ", OnnxTypeName(type)));
+  if (format && format->packed_bits > 0) return CastToNarrow(c, c.Input(0), *format);
   c.SetOutput(0, c.Cast(c.Input(0), Importer::TypeOf(c.builder().getContext(), type, "the result"), c.Flag("saturate", true)));
 }
 
 void Cast(NodeContext& c) { CastTo(c, static_cast<int>(c.Int("to", 0))); }
 void CastLike(NodeContext& c) {
-  if (c.importer().NarrowBits(c.node().input(1)) > 0) FailUnsupported("conversion to 4-bit or 2-bit integers");
+  if (const int bits = c.importer().NarrowBits(c.node().input(1)); bits > 0) {
+    return CastToNarrow(c, c.Input(0), {Importer::DataTypeOf(c.Element(c.Input(1))), 1, bits});
+  }
   CastTo(c, OnnxElementType(c.Element(c.Input(1))));
 }
 

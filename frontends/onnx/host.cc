@@ -104,8 +104,14 @@ std::vector<mlir::Type> ResultTypes(NodeContext& c, const onnx::OpSchema& schema
   return results;
 }
 
-Converter Host(const std::string& function) {
-  return [function](NodeContext& c) { HostCall(c, function); };
+// `deciding`: inputs that decide the results' shapes.
+Converter Host(const std::string& function, const std::vector<int>& deciding = {}) {
+  return [function, deciding](NodeContext& c) {
+    for (int i : deciding) {
+      if (c.HasInput(i)) c.ConstantIntegers(i);
+    }
+    HostCall(c, function);
+  };
 }
 
 }  // namespace
@@ -127,7 +133,7 @@ void HostCall(NodeContext& c, const std::string& function) {
 }
 
 void RegisterHost(Registry& r) {
-  r.Add("TopK", Host("top_k"));
+  r.Add("TopK", Host("top_k", {1}));
   r.Add("NonZero", Host("non_zero"));
   r.Add("Unique", Host("unique"));
   r.Add("Compress", Host("compress"));
@@ -135,7 +141,7 @@ void RegisterHost(Registry& r) {
   r.Add("RoiAlign", Host("roi_align"));
   r.Add("MaxRoiPool", Host("max_roi_pool"));
   r.Add("GridSample", Host("grid_sample"));
-  r.Add("MaxUnpool", Host("max_unpool"));
+  r.Add("MaxUnpool", Host("max_unpool", {2}));
   r.Add("Scatter", Host("scatter_elements"));
   r.Add("ScatterElements", Host("scatter_elements"));
   r.Add("ScatterND", Host("scatter_nd"));
@@ -144,10 +150,10 @@ void RegisterHost(Registry& r) {
   r.Add("CumSum", Host("cum_sum"));
   r.Add("CumProd", Host("cum_prod"));
   r.Add("Det", Host("det"));
-  r.Add("DFT", Host("dft"));
-  r.Add("STFT", Host("stft"));
-  r.Add("MelWeightMatrix", Host("mel_weight_matrix"));
-  r.Add("Col2Im", Host("col2_im"));
+  r.Add("DFT", Host("dft", {1, 2}));
+  r.Add("STFT", Host("stft", {1, 3}));
+  r.Add("MelWeightMatrix", Host("mel_weight_matrix", {0, 1}));
+  r.Add("Col2Im", Host("col2_im", {1, 2}));
   r.Add("DeformConv", Host("deform_conv"));
   r.Add("RandomNormal", Host("random_normal"));
   r.Add("RandomNormalLike", Host("random_normal_like"));

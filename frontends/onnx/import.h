@@ -60,7 +60,7 @@ struct Imported {
   Summary summary;
 };
 
-// Imports opsets 7 to 26. Weights may be absent. Errors:
+// Imports opsets 6 to 27. Weights may be absent. Errors:
 // kInvalidArgument: open dimensions, all named; shapes or values that contradict the model; an input that decides
 //   shapes and has no value.
 // kUnimplemented: unsupported operators, all listed with their nodes.

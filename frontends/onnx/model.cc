@@ -14,7 +14,7 @@
 namespace plimsoll::onnx_frontend {
 namespace {
 
-constexpr int kMinOpset = 7, kMaxOpset = 26;
+constexpr int kMinOpset = 6, kMaxOpset = 27;
 
 absl::Status CheckVersions(const std::string& path, const onnx::ModelProto& proto) {
   if (!proto.has_graph()) return absl::DataLossError(absl::StrCat(path, ": it holds no graph: not an ONNX model"));

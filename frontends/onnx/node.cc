@@ -44,15 +44,19 @@ std::optional<std::vector<double>> FloatsOf(mlir::DenseElementsAttr elements) {
   for (const std::string& input : inputs) {
     if (input.starts_with("weight ")) FailUsage(absl::StrCat("'", name, "' decides shapes and depends on the ", input, ", whose bytes are not there"));
   }
+  FailNeedsValues(absl::StrCat("'", name, "' decides shapes"), inputs);
+}
+
+}  // namespace
+
+void FailNeedsValues(const std::string& why, const std::vector<std::string>& inputs) {
   absl::Status status = absl::InvalidArgumentError(
-      absl::StrCat("'", name, "' decides shapes and depends on the value of the input", inputs.size() > 1 ? "s " : " ",
-                   absl::StrJoin(inputs, ", "), ": give it with --values=", inputs.front(), "=FILE"));
+      absl::StrCat(why, " and depends on the value of the input", inputs.size() > 1 ? "s " : " ", absl::StrJoin(inputs, ", "),
+                   ": give it with --values=", inputs.front(), "=FILE"));
   const std::string names = absl::StrJoin(inputs, "\n");
   status.SetPayload(kNeededValues, absl::Cord(absl::string_view(names)));
   throw ImportError(status);
 }
-
-}  // namespace
 
 Value NodeContext::Input(int i) const {
   if (!HasInput(i)) FailMalformed(absl::StrCat("input ", i, " is missing"));

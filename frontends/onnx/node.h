@@ -60,4 +60,7 @@ class NodeContext : public Emitter {
   int opset_;
 };
 
+// "WHY and depends on the value of the inputs A, B": kInvalidArgument from which NeededValues reads the names.
+[[noreturn]] void FailNeedsValues(const std::string& why, const std::vector<std::string>& inputs);
+
 }  // namespace plimsoll::onnx_frontend

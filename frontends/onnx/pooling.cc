@@ -12,7 +12,7 @@ using graph::PoolKind;
 using graph::ReduceKind;
 
 Value Pool(NodeContext& c, Value x, PoolKind kind, Window window) {
-  const Dims counted_pads_end = window.pads_end;
+  Dims counted_pads_end = window.pads_end;
   if (window.ceil_mode) {
     for (size_t d = 0; d < window.rank(); ++d) {
       const int64_t size = c.Dim(x, d + 2);
@@ -21,7 +21,8 @@ Value Pool(NodeContext& c, Value x, PoolKind kind, Window window) {
       int64_t output = (std::max<int64_t>(room, 0) + window.strides[d] - 1) / window.strides[d] + 1;
       // No window may begin in the padding at the end.
       if ((output - 1) * window.strides[d] >= size + window.pads_begin[d]) --output;
-      window.pads_end[d] = (output - 1) * window.strides[d] + window.Extent(d) - size - window.pads_begin[d];
+      window.pads_end[d] = std::max<int64_t>(0, (output - 1) * window.strides[d] + window.Extent(d) - size - window.pads_begin[d]);
+      counted_pads_end[d] = std::min(counted_pads_end[d], window.pads_end[d]);
     }
   }
   for (size_t d = 0; d < window.rank(); ++d) WindowOutput(window, d, c.Dim(x, d + 2));

@@ -60,7 +60,11 @@ void Resize(NodeContext& c) {
   Value x = c.Input(0);
   const int64_t rank = c.Rank(x);
   const std::string coordinates = c.String("coordinate_transformation_mode", "half_pixel");
-  if (coordinates == "tf_crop_and_resize" || c.Flag("antialias", false)) return HostCall(c, "resize");
+  if (coordinates == "tf_crop_and_resize" || c.Flag("antialias", false)) {
+    if (c.HasInput(2)) c.ConstantFloats(2);
+    if (c.HasInput(3)) c.ConstantIntegers(3);
+    return HostCall(c, "resize");
+  }
   const Dims axes = AxesOf(c, rank);
   Dims shape = c.Shape(x);
   std::vector<double> scales(rank, 1);

@@ -19,6 +19,12 @@ const char* ShortName(plan::DataType dtype) {
   return dtype >= 0 && dtype <= plan::F8E5M2FNUZ ? kNames[dtype] : kNames[0];
 }
 
+// The name of a dimension; "" where it has none. Exporters write "?" and "-1" where they know nothing.
+std::string Symbol(const onnx::TensorShapeProto::Dimension& dim) {
+  const std::string& name = dim.dim_param();
+  return name.empty() || name.front() == '?' || name.front() == '-' ? "" : name;
+}
+
 std::string DeclaredType(const onnx::TypeProto& type) {
   if (!type.has_tensor_type()) {
     return type.has_sequence_type() ? "sequence" : type.has_optional_type() ? "optional" : type.has_map_type() ? "map" : "unknown";
@@ -33,7 +39,7 @@ std::string DeclaredType(const onnx::TypeProto& type) {
     if (dim.has_dim_value() && dim.dim_value() > 0) {
       dims.push_back(absl::StrCat(dim.dim_value()));
     } else {
-      dims.push_back(dim.dim_param().empty() ? "?" : dim.dim_param());
+      dims.push_back(Symbol(dim).empty() ? "?" : Symbol(dim));
     }
   }
   return absl::StrCat(element, "[", absl::StrJoin(dims, "x"), "]");
@@ -95,8 +101,8 @@ std::optional<Dims> DimsOf(const onnx::ValueInfoProto& input, const ImportOption
       if (dim.has_dim_value() && dim.dim_value() > 0) {
         dims.push_back(dim.dim_value());
       } else {
-        auto symbol = symbols.find(dim.dim_param());
-        dims.push_back(dim.dim_param().empty() || symbol == symbols.end() ? -1 : symbol->second);
+        auto symbol = symbols.find(Symbol(dim));
+        dims.push_back(Symbol(dim).empty() || symbol == symbols.end() ? -1 : symbol->second);
       }
     }
     return dims;
@@ -112,10 +118,10 @@ std::optional<Dims> DimsOf(const onnx::ValueInfoProto& input, const ImportOption
   for (int d = 0; d < tensor.shape().dim_size(); ++d) {
     const auto& dim = tensor.shape().dim(d);
     if (dim.has_dim_value() && dim.dim_value() > 0 && dim.dim_value() != given->second[d]) FailUsage(contradiction);
-    if (dim.dim_param().empty()) continue;
-    auto [known, inserted] = symbols.try_emplace(dim.dim_param(), given->second[d]);
+    if (Symbol(dim).empty()) continue;
+    auto [known, inserted] = symbols.try_emplace(Symbol(dim), given->second[d]);
     if (!inserted && known->second != given->second[d]) {
-      FailUsage(absl::StrCat(contradiction, "; '", dim.dim_param(), "' is ", known->second, " in another input"));
+      FailUsage(absl::StrCat(contradiction, "; '", Symbol(dim), "' is ", known->second, " in another input"));
     }
   }
   return given->second;
