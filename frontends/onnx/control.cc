@@ -180,6 +180,12 @@ void Loop(NodeContext& c) {
       return c.SetOutputs(results);
     }
   }
+  std::vector<std::string> deciding;
+  for (int i = 0; i < 2; ++i) {
+    if (!c.HasInput(i) || c.TryIntegers(c.Input(i))) continue;
+    for (const std::string& name : c.importer().InputsOf(c.Input(i))) deciding.push_back(name);
+  }
+  if (!deciding.empty() && scans > 0) FailNeedsValues("the number of iterations decides shapes", deciding);
   if (scans > 0) FailUnsupported("a loop with scan outputs whose number of iterations is known only at run time (or large)");
   if (c.HasInput(0) && !trips) FailUnsupported("the number of iterations is known only at run time");
   EmitLoop(c, body, trips, c.HasInput(1) ? c.Input(1) : c.Scalar(c.I1(), 1), parts.carried);

@@ -4,13 +4,16 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <map>
 
 #include "frontends/onnx/import.h"
+#include "frontends/onnx/importer.h"
 #include "frontends/onnx/tensor_io.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace plimsoll::onnx_frontend {
 namespace {
@@ -55,6 +58,39 @@ absl::StatusOr<Imported> ImportWithData(const fs::path& model, mlir::MLIRContext
     }
     if (!more) return imported;
   }
+}
+
+// The elements as doubles.
+std::vector<double> Numbers(mlir::DenseElementsAttr elements) {
+  std::vector<double> numbers;
+  if (auto integer = llvm::dyn_cast<mlir::IntegerType>(elements.getElementType())) {
+    const bool zero_extend = integer.isUnsigned() || integer.getWidth() == 1;
+    for (const llvm::APInt& value : elements.getValues<llvm::APInt>()) {
+      numbers.push_back(zero_extend ? static_cast<double>(value.getZExtValue()) : static_cast<double>(value.getSExtValue()));
+    }
+    return numbers;
+  }
+  for (llvm::APFloat value : elements.getValues<llvm::APFloat>()) {
+    bool inexact = false;
+    value.convert(llvm::APFloat::IEEEdouble(), llvm::APFloat::rmNearestTiesToEven, &inexact);
+    numbers.push_back(value.convertToDouble());
+  }
+  return numbers;
+}
+
+// How `result` differs from `expected`; empty where it does not.
+std::string Difference(mlir::DenseElementsAttr result, const Tensor& expected) {
+  const auto type = llvm::cast<mlir::RankedTensorType>(result.getType());
+  if (type.getShape().vec() != expected.dims) return "the shape differs";
+  if (Importer::DataTypeOf(type.getElementType()) != expected.dtype) return "the element type differs";
+  const std::vector<double> got = Numbers(result), wanted = Numbers(DenseOf(type, expected.bytes));
+  const double tolerance = type.getElementType().isF16() ? 4e-3 : type.getElementType().isBF16() ? 3e-2 : 1e-4;
+  for (size_t i = 0; i < got.size(); ++i) {
+    if (got[i] == wanted[i] || (std::isnan(got[i]) && std::isnan(wanted[i]))) continue;
+    if (std::abs(got[i] - wanted[i]) <= tolerance * (std::abs(wanted[i]) + 1)) continue;
+    return absl::StrCat("element ", i, " is ", got[i], ", expected is ", wanted[i]);
+  }
+  return "";
 }
 
 struct Tally {
@@ -116,6 +152,43 @@ TEST(CorpusTest, EveryFullSizeGraphIsImportedWithoutItsWeights) {
     EXPECT_TRUE(imported.ok()) << imported.status();
     std::cout << file.stem() << ": " << summary->nodes << " nodes, " << summary->parameters << " parameters, " << seconds << " s\n";
   }
+}
+
+// With all inputs fixed, most of what importing makes folds to constants: these must be ONNX's expected results.
+TEST(CorpusTest, WhatFoldsIsWhatOnnxExpects) {
+  const fs::path root = FromEnvironment("PLIMSOLL_DEPS", "") / "onnx-wheel/onnx/backend/test/data";
+  if (!fs::is_directory(root)) GTEST_SKIP() << "ONNX's test data are not there";
+  const char* only = std::getenv("PLIMSOLL_ONLY");
+  int folded = 0, left = 0;
+  for (const fs::path& folder : SortedEntries(root / "node")) {
+    const std::string name = folder.filename().string();
+    if (only && name.find(only) == std::string::npos) continue;
+    absl::StatusOr<Summary> summary = Summarize((folder / "model.onnx").string());
+    if (!summary.ok()) continue;
+    ImportOptions options;
+    for (size_t i = 0; i < summary->inputs.size(); ++i) {
+      absl::StatusOr<Tensor> tensor = ReadTensor((folder / "test_data_set_0" / absl::StrCat("input_", i, ".pb")).string());
+      if (!tensor.ok()) continue;
+      options.shapes[summary->inputs[i].name] = tensor->dims;
+      options.values[summary->inputs[i].name] = tensor->bytes;
+    }
+    mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+    absl::StatusOr<Imported> imported = Import((folder / "model.onnx").string(), context, options);
+    if (!imported.ok()) continue;
+    bool all = true;
+    std::string difference;
+    mlir::Operation* terminator = llvm::cast<mlir::func::FuncOp>(imported->module.get().getBody()->front()).getBody().front().getTerminator();
+    for (auto [i, value] : llvm::enumerate(terminator->getOperands())) {
+      mlir::DenseElementsAttr elements = graph::constantOf(value);
+      absl::StatusOr<Tensor> expected = ReadTensor((folder / "test_data_set_0" / absl::StrCat("output_", i, ".pb")).string());
+      all = all && elements && expected.ok();
+      if (elements && expected.ok() && difference.empty()) difference = Difference(elements, *expected);
+    }
+    ++(all ? folded : left);
+    if (!all && std::getenv("PLIMSOLL_VERBOSE")) std::cout << "left " << name << "\n";
+    EXPECT_EQ(difference, "") << name;
+  }
+  std::cout << folded << " cases folded, " << left << " did not\n";
 }
 
 TEST(CorpusTest, OnnxTestDataIsImportedOrRefused) {

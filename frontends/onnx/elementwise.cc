@@ -86,9 +86,14 @@ void Shrink(NodeContext& c) {
   c.SetOutput(0, c.Select(low, c.Add(x, c.ScalarLike(x, bias)), rest));
 }
 
-// The slope broadcasts to x alone.
+// The slope broadcasts to x alone; before opset 7 it may be one a channel.
 void PRelu(NodeContext& c) {
   Value x = c.Input(0), slope = c.Input(1);
+  if (c.opset() < 7 && c.Rank(slope) == 1 && c.Count(slope) > 1 && c.Rank(x) > 1) {
+    Dims shape(c.Rank(x) - 1, 1);
+    shape[0] = c.Count(slope);
+    slope = c.Reshape(slope, shape);
+  }
   c.SetOutput(0, c.Select(c.Compare(ComparePredicate::lt, x, c.ScalarLike(x, 0)), c.Mul(x, slope), x));
 }
 

@@ -90,6 +90,10 @@ std::vector<mlir::Type> ResultTypes(NodeContext& c, const onnx::OpSchema& schema
   onnx::shape_inference::InferenceContextImpl context(node, types_by_name, data_by_name, {}, onnx::ShapeInferenceOptions(true, 0, false));
   schema.GetTypeAndShapeInferenceFunction()(context);
   std::vector<mlir::Type> results;
+  if (c.node().op_type() == "MaxUnpool" && c.HasInput(2)) {
+    // ONNX's inference leaves the shape out, though it is given.
+    return {c.TensorOf(c.ConstantIntegers(2), c.Element(c.Input(0)))};
+  }
   for (int i = 0; i < c.NumOutputs(); ++i) {
     const onnx::TypeProto& type = *context.getOutputType(i);
     if (!c.HasOutput(i) && !type.has_tensor_type()) continue;

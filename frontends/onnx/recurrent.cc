@@ -59,7 +59,11 @@ Converter Recurrent(const std::string& kind) {
     }
     if (c.HasInput(4)) {
       const std::optional<Dims> lengths = c.TryIntegers(c.Input(4));
-      if (!lengths) FailUnsupported("sequence lengths that are known only at run time");
+      if (!lengths) {
+        const std::vector<std::string> inputs = c.importer().InputsOf(c.Input(4));
+        if (!inputs.empty()) FailNeedsValues("the length of the sequences has to be known", inputs);
+        FailUnsupported("sequence lengths that are known only at run time");
+      }
       const bool all = std::all_of(lengths->begin(), lengths->end(), [&](int64_t length) { return length == c.Dim(node.x, 0); });
       if (!all) node.lengths = *lengths;
     }
