@@ -1,0 +1,170 @@
+#include <atomic>
+#include <map>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "compiler/codegen/codegen.h"
+#include "compiler/codegen/emitter.h"
+#include "compiler/codegen/object.h"
+#include "ir/graph/graph.h"
+
+namespace plimsoll::codegen {
+namespace {
+// Kernels go into this many modules in turn, each compiled by one thread: a fixed number, so that the bytes are the same on any machine.
+constexpr size_t kModules = 8;
+constexpr double kTaskNanoseconds = 30e3;
+
+void LoadDialects(mlir::MLIRContext* context) {
+  context->loadDialect<mlir::arith::ArithDialect, mlir::func::FuncDialect, mlir::linalg::LinalgDialect, mlir::math::MathDialect,
+                       mlir::tensor::TensorDialect>();
+}
+
+// "graph.fusion" of a softmax: "softmax".
+std::string Stem(mlir::Operation* op) {
+  if (auto fusion = llvm::dyn_cast<graph::FusionOp>(op)) {
+    mlir::Operation* last = fusion.getBody().front().getTerminator()->getPrevNode();
+    return last ? "fused_" + last->getName().stripDialect().str() : "fused";
+  }
+  return op->getName().stripDialect().str();
+}
+}  // namespace
+
+struct KernelCompiler::State {
+  struct Unit {
+    llvm::LLVMContext context;
+    std::unique_ptr<llvm::Module> module;
+  };
+  CpuTarget target;
+  std::vector<std::unique_ptr<Unit>> units;
+  std::map<std::string, Kernel> kernels;  // by key
+  size_t emitted = 0;
+};
+
+KernelCompiler::KernelCompiler(CpuTarget target) : state_(std::make_unique<State>()) { state_->target = std::move(target); }
+KernelCompiler::~KernelCompiler() = default;
+
+mlir::FailureOr<Kernel> KernelCompiler::Add(mlir::Operation* op) {
+  std::string key = KernelKey(op);
+  if (auto it = state_->kernels.find(key); it != state_->kernels.end()) return it->second;
+  LoadDialects(op->getContext());
+  auto region = LowerToRegion(op, /*diagnose=*/true);
+  if (mlir::failed(region)) return mlir::failure();
+  auto plan = PlanKernel(*region, state_->target.vector_bits);
+  if (mlir::failed(plan)) {
+    op->emitError() << "is not one kernel: its reductions run over different dims, or an index cannot be followed";
+    return mlir::failure();
+  }
+  const size_t number = state_->emitted % kModules;
+  if (state_->units.size() <= number) {
+    auto unit = std::make_unique<State::Unit>();
+    unit->module = std::make_unique<llvm::Module>("kernels", unit->context);
+    state_->units.push_back(std::move(unit));
+  }
+  Kernel kernel;
+  kernel.symbol = absl::StrCat("k", state_->emitted, "_", Stem(op));
+  kernel.tiles = plan->tiles;
+  double nanoseconds = 0;
+  for (const Nest& nest : plan->nests) nanoseconds += nest.tile_nanoseconds * static_cast<double>(nest.tiles);
+  if (plan->tiles > 0) {
+    const double tile = nanoseconds / static_cast<double>(plan->tiles);
+    kernel.tiles_per_task = std::max<int64_t>(1, static_cast<int64_t>(kTaskNanoseconds / tile));
+    kernel.tiles_per_task = std::min(kernel.tiles_per_task, kernel.tiles);
+    if (mlir::failed(EmitKernel(*state_->units[number]->module, kernel.symbol, *region, *plan))) {
+      op->emitError() << "has an operation in its body that the kernel emitter does not know";
+      return mlir::failure();
+    }
+    ++state_->emitted;
+  }
+  state_->kernels.emplace(std::move(key), kernel);
+  return kernel;
+}
+
+absl::StatusOr<std::string> KernelCompiler::Finish() {
+  if (state_->emitted == 0) return std::string();
+  std::vector<absl::StatusOr<std::string>> results(state_->units.size(), absl::StatusOr<std::string>(std::string()));
+  std::atomic<size_t> next = 0;
+  auto work = [&] {
+    for (size_t i; (i = next++) < results.size();) {
+      results[i] = CompileObject(*state_->units[i]->module, state_->target);
+      state_->units[i]->module.reset();
+    }
+  };
+  const size_t threads = std::min<size_t>(results.size(), std::max(1u, std::thread::hardware_concurrency()));
+  std::vector<std::thread> others;
+  for (size_t i = 1; i < threads; ++i) others.emplace_back(work);
+  work();
+  for (std::thread& thread : others) thread.join();
+  std::vector<std::string> objects;
+  for (auto& result : results) {
+    if (!result.ok()) return result.status();
+    objects.push_back(std::move(*result));
+  }
+  return LinkSharedObject(objects);
+}
+
+bool CanBeOneKernel(mlir::Operation* op) {
+  LoadDialects(op->getContext());
+  auto region = LowerToRegion(op, /*diagnose=*/false);
+  if (mlir::failed(region)) return false;
+  auto plan = PlanKernel(*region, 512);
+  return mlir::succeeded(plan) && (!llvm::isa<graph::FusionOp>(op) || IsProfitable(*region, *plan));
+}
+
+bool CanBeOneKernel(llvm::ArrayRef<mlir::Operation*> ops, llvm::ArrayRef<mlir::Value> results) {
+  if (ops.empty()) return false;
+  mlir::OpBuilder builder(ops[0]->getContext());
+  llvm::DenseSet<mlir::Operation*> inside(ops.begin(), ops.end());
+  llvm::SetVector<mlir::Value> inputs;
+  for (mlir::Operation* op : ops)
+    for (mlir::Value operand : op->getOperands())
+      if (!inside.contains(operand.getDefiningOp())) inputs.insert(operand);
+  llvm::SmallVector<mlir::Type> types;
+  for (mlir::Value result : results) types.push_back(result.getType());
+  mlir::OperationState state(ops[0]->getLoc(), graph::FusionOp::getOperationName());
+  state.addOperands(inputs.getArrayRef());
+  state.addTypes(types);
+  mlir::Region* region = state.addRegion();
+  mlir::Block* block = new mlir::Block;
+  region->push_back(block);
+  mlir::IRMapping map;
+  for (mlir::Value input : inputs) map.map(input, block->addArgument(input.getType(), input.getLoc()));
+  builder.setInsertionPointToStart(block);
+  for (mlir::Operation* op : ops) builder.clone(*op, map);
+  llvm::SmallVector<mlir::Value> yields;
+  for (mlir::Value result : results) yields.push_back(map.lookup(result));
+  builder.create<graph::YieldOp>(ops[0]->getLoc(), yields);
+  mlir::Operation* fusion = mlir::Operation::create(state);
+  const bool can = CanBeOneKernel(fusion);
+  fusion->erase();
+  return can;
+}
+
+std::vector<InPlacePair> InPlacePairs(mlir::Operation* op) {
+  LoadDialects(op->getContext());
+  std::vector<InPlacePair> pairs;
+  auto region = LowerToRegion(op, /*diagnose=*/false);
+  if (mlir::failed(region)) return pairs;
+  auto plan = PlanKernel(*region, 512);
+  if (mlir::failed(plan) || plan->nests.size() != 1) return pairs;
+  const Nest& nest = plan->nests[0];
+  size_t stores = 0;
+  for (const Access& access : nest.accesses) stores += access.store;
+  size_t number = 0;
+  for (const Access& store : nest.accesses) {
+    if (!store.store) continue;
+    const Root& root = nest.roots[number++];
+    if (root.of_row) continue;  // a row's result is written while other rows are still to be read
+    for (mlir::BlockArgument argument : region->body->getArguments()) {
+      bool read = false, same = true;
+      for (const Access& access : nest.accesses) {
+        if (access.source != argument) continue;
+        read = true;
+        same &= !access.store && access.address == store.address && access.bytes == store.bytes;
+      }
+      if (read && same) pairs.push_back({argument.getArgNumber(), root.result});
+    }
+  }
+  return pairs;
+}
+
+}  // namespace plimsoll::codegen

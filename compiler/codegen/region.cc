@@ -1,0 +1,106 @@
+#include "compiler/codegen/region.h"
+
+#include "ir/graph/graph.h"
+
+namespace plimsoll::codegen {
+namespace {
+
+mlir::Type StorageTensor(mlir::Type type) {
+  auto tensor = llvm::dyn_cast<mlir::RankedTensorType>(type);
+  if (!tensor || !tensor.hasStaticShape()) return nullptr;
+  return mlir::RankedTensorType::get(tensor.getShape(), graph::storageType(tensor.getElementType()));
+}
+
+// A constant inside of a region, its elements as they lie in memory.
+mlir::Value LowerConstant(graph::ConstantOp op, mlir::OpBuilder& builder) {
+  auto dense = llvm::dyn_cast<mlir::DenseElementsAttr>(op.getValue());
+  auto type = llvm::dyn_cast_or_null<mlir::RankedTensorType>(StorageTensor(op.getType()));
+  if (!dense || !type) return nullptr;
+  if (dense.getElementType().isInteger(1)) {
+    dense = llvm::cast<mlir::DenseIntElementsAttr>(dense).mapValues(type.getElementType(), [](const llvm::APInt& v) { return v.zext(8); });
+  } else if (dense.getType() != type) {
+    dense = mlir::DenseElementsAttr::getFromRawBuffer(type, dense.getRawData());
+  }
+  return builder.create<mlir::arith::ConstantOp>(op.getLoc(), dense);
+}
+
+}  // namespace
+
+mlir::FailureOr<Region> LowerToRegion(mlir::Operation* op, bool diagnose) {
+  auto fail = [&](mlir::Operation* at, const char* why) -> mlir::LogicalResult {
+    if (diagnose) at->emitError() << why;
+    return mlir::failure();
+  };
+  Region region;
+  mlir::OpBuilder builder(op->getContext());
+  region.module = mlir::ModuleOp::create(op->getLoc());
+  llvm::SmallVector<mlir::Type> types;
+  for (mlir::Type type : op->getOperandTypes()) {
+    types.push_back(StorageTensor(type));
+    if (!types.back()) return fail(op, "a kernel's operands have static shapes");
+  }
+  for (mlir::Type type : op->getResultTypes())
+    if (!StorageTensor(type)) return fail(op, "a kernel's results have static shapes");
+  builder.setInsertionPointToStart(region.module->getBody());
+  auto function = builder.create<mlir::func::FuncOp>(op->getLoc(), "kernel", builder.getFunctionType(types, {}));
+  region.body = function.addEntryBlock();
+  builder.setInsertionPointToStart(region.body);
+
+  if (auto one = llvm::dyn_cast<graph::LowerToLinalgInterface>(op)) {
+    auto results = one.lowerToLinalg(builder, region.body->getArguments());
+    if (mlir::failed(results)) return fail(op, "has no lowering to linalg with these types");
+    region.results = std::move(*results);
+    return region;
+  }
+  auto fusion = llvm::dyn_cast<graph::FusionOp>(op);
+  if (!fusion) return fail(op, "is neither a fusion nor an operation of LowerToLinalgInterface");
+  mlir::IRMapping map;
+  map.map(fusion.getBody().getArguments(), region.body->getArguments());
+  for (mlir::Operation& inner : fusion.getBody().front()) {
+    if (auto yield = llvm::dyn_cast<graph::YieldOp>(inner)) {
+      for (mlir::Value value : yield.getOperands()) region.results.push_back(map.lookup(value));
+    } else if (auto constant = llvm::dyn_cast<graph::ConstantOp>(inner)) {
+      mlir::Value lowered = LowerConstant(constant, builder);
+      if (!lowered) return fail(&inner, "is no constant that a kernel can hold");
+      map.map(constant.getResult(), lowered);
+    } else if (auto lowerable = llvm::dyn_cast<graph::LowerToLinalgInterface>(inner)) {
+      llvm::SmallVector<mlir::Value> inputs;
+      for (mlir::Value value : inner.getOperands()) inputs.push_back(map.lookup(value));
+      auto results = lowerable.lowerToLinalg(builder, inputs);
+      if (mlir::failed(results)) return fail(&inner, "has no lowering to linalg with these types");
+      map.map(inner.getResults(), *results);
+    } else {
+      return fail(&inner, "cannot be in a fusion");
+    }
+  }
+  return region;
+}
+
+std::string KernelKey(mlir::Operation* op) {
+  std::string key;
+  llvm::raw_string_ostream stream(key);
+  if (llvm::isa<graph::FusionOp>(op)) {
+    // The region is isolated: its own numbering starts at its arguments.
+    for (mlir::Type type : op->getResultTypes()) stream << type << ";";
+    llvm::DenseMap<mlir::Value, int> numbers;
+    for (mlir::Value argument : op->getRegion(0).getArguments()) {
+      stream << argument.getType() << ";";
+      numbers.try_emplace(argument, numbers.size());
+    }
+    for (mlir::Operation& inner : op->getRegion(0).front()) {
+      stream << inner.getName();
+      for (mlir::Value value : inner.getOperands()) stream << " " << numbers.lookup(value);
+      stream << inner.getAttrDictionary();
+      for (mlir::Value result : inner.getResults()) {
+        stream << result.getType();
+        numbers.try_emplace(result, numbers.size());
+      }
+      stream << "\n";
+    }
+  } else {
+    stream << op->getName() << op->getAttrDictionary() << op->getOperandTypes() << op->getResultTypes();
+  }
+  return key;
+}
+
+}  // namespace plimsoll::codegen
