@@ -89,7 +89,8 @@ std::vector<int> ListSchedule(const Graph& graph, const std::vector<int>& rank, 
     offer(Greedy(reversed, rule, backward), true);
   }
   std::vector<int> place(n);
-  for (bool better = true; better;) {
+  bool better = true;
+  for (int round = 0; better && round < 20; ++round) {
     for (int i = 0; i < n; ++i) place[best[i]] = -i;
     better = offer(Greedy(reversed, Rule::kRank, place), true);
     for (int i = 0; i < n; ++i) place[best[i]] = i;

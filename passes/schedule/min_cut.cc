@@ -30,13 +30,15 @@ class Network {
   int64_t Run(Budget& budget) {
     int64_t flow = 0;
     while (Level()) {
-      if (!budget.Spend(static_cast<int64_t>(edges_.size()) / 8 + 1)) return -1;
+      if (!budget.Spend(static_cast<int64_t>(edges_.size() + first_.size()) / 4 + 1)) return -1;
       next_ = first_;
       while (const int64_t found = Augment(budget)) flow += found;
       if (budget.left() == 0) return -1;
     }
     return flow;
   }
+
+  int64_t edges() const { return static_cast<int64_t>(edges_.size()); }
 
   // After Run: can be reached from the source in the residual network.
   bool Reached(int vertex) const { return level_[vertex] >= 0; }
@@ -80,7 +82,7 @@ class Network {
       vertex = edges_[path_.back() ^ 1].to;
       path_.pop_back();
     }
-    if (!budget.Spend(static_cast<int64_t>(path_.size()) / 8 + 1)) return 0;
+    if (!budget.Spend(static_cast<int64_t>(path_.size()) + 1)) return 0;
     int64_t flow = kInfinite;
     for (int e : path_) flow = std::min(flow, edges_[e].capacity);
     for (int e : path_) {
@@ -99,7 +101,7 @@ class Network {
 Moment LeastMoment(const Graph& graph, absl::Span<const Side> sides, Budget& budget) {
   const int n = graph.size();
   Moment moment;
-  if (!budget.Spend(n / 4 + 1)) return moment;
+  if (!budget.Spend(n + 1)) return moment;
   Network network(2);
   std::vector<int> vertex(n);
   for (int v = 0; v < n; ++v) {
@@ -141,6 +143,7 @@ Moment LeastMoment(const Graph& graph, absl::Span<const Side> sides, Budget& bud
     }
     network.AddEdge(from, to, value.size);
   }
+  if (!budget.Spend(network.edges())) return moment;
   const int64_t flow = network.Run(budget);
   if (flow < 0) return moment;
   moment.complete = true;

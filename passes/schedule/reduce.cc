@@ -103,18 +103,19 @@ bool FuseRound(Graph& graph) {
 }  // namespace
 
 Graph Reduce(const Graph& graph) {
+  // A chain halves in a round. A star loses one leaf, which is not worth many rounds.
+  constexpr int kMaxRounds = 40;
   Graph reduced = graph;
-  for (bool again = true; again;) {
+  int rounds = 0;
+  for (bool again = true; again && rounds < kMaxRounds;) {
     again = false;
-    while (FuseRound(reduced)) again = true;
+    for (int i = 0; i < kMaxRounds / 4 && FuseRound(reduced); ++i) ++rounds;
     Graph reversed = Reverse(reduced);
-    bool backwards = false;
-    while (FuseRound(reversed)) backwards = true;
-    if (backwards) {
-      reduced = Reverse(reversed);
+    for (int i = 0; i < kMaxRounds / 4 && FuseRound(reversed); ++i) {
+      ++rounds;
       again = true;
     }
-    if (!backwards) break;
+    if (again) reduced = Reverse(reversed);
   }
   return reduced;
 }

@@ -11,6 +11,7 @@ namespace plimsoll::schedule {
 namespace {
 
 constexpr size_t kMaxBytes = size_t{256} << 20;  // of sets
+constexpr size_t kWide = 32;                     // nodes of a value
 
 class Searcher {
  public:
@@ -93,22 +94,23 @@ class Searcher {
   }
 
   // Bytes of values that v would start and end after done_.
-  void Effect(int v, int64_t& started, int64_t& ended) const {
+  void Effect(int v, int64_t& started, int64_t& ended) {
     started = ended = 0;
     for (int i : graph_.starts[v]) {
-      const Value& value = graph_.values[i];
-      if (value.starters.size() == 1 ||
-          std::none_of(value.starters.begin(), value.starters.end(), [&](int u) { return Done(u); })) {
-        started += value.size;
-      }
+      const std::vector<int>& starters = graph_.values[i].starters;
+      size_t k = starters.size() == 1 ? 1 : 0;
+      while (k < starters.size() && !Done(starters[k])) ++k;
+      if (k == starters.size()) started += graph_.values[i].size;
+      work_ += k / 16;
     }
     for (int i : graph_.ends[v]) {
-      const Value& value = graph_.values[i];
-      if (value.enders.size() == 1 ||
-          std::all_of(value.enders.begin(), value.enders.end(), [&](int u) { return u == v || Done(u); })) {
-        ended += value.size;
-      }
+      const std::vector<int>& enders = graph_.values[i].enders;
+      size_t k = enders.size() == 1 ? 1 : 0;
+      while (k < enders.size() && (enders[k] == v || Done(enders[k]))) ++k;
+      if (k == enders.size()) ended += graph_.values[i].size;
+      work_ += k / 16;
     }
+    ++work_;
   }
 
   void RunNode(int v) {
@@ -123,7 +125,6 @@ class Searcher {
   bool RunIfFree(int v, int64_t& bytes, int& count, std::vector<int>* trace) {
     int64_t started, ended;
     Effect(v, started, ended);
-    ++work_;
     if (started > ended || bytes + started + graph_.extra[v] > target_) return false;
     RunNode(v);
     bytes += started - ended;
@@ -142,8 +143,9 @@ class Searcher {
         const int v = pending_[i];
         if (!Has(ready_.data(), v) || !RunIfFree(v, bytes, count, trace)) continue;
         pending_.insert(pending_.end(), near_[v].begin(), near_[v].end());
+        all |= wide_[v] != 0;
       }
-      all = bytes < before;
+      all |= bytes < before || wide_[ran] != 0;
     }
     while (all) {
       all = false;
@@ -155,18 +157,19 @@ class Searcher {
     }
   }
 
-  // By node: those whose effect or readiness may change when it runs.
+  // By node: those whose effect or readiness may change when it runs. For values of many nodes all are looked at.
   void FindNeighbours() {
     near_.resize(n_);
+    wide_.resize(n_, 0);
     for (int v = 0; v < n_; ++v) {
       std::vector<int>& list = near_[v];
       list = graph_.succs[v];
-      for (int i : graph_.ends[v]) {
-        list.insert(list.end(), graph_.values[i].enders.begin(), graph_.values[i].enders.end());
-      }
-      for (int i : graph_.starts[v]) {
-        list.insert(list.end(), graph_.values[i].starters.begin(), graph_.values[i].starters.end());
-      }
+      auto add = [&](const std::vector<int>& nodes) {
+        if (nodes.size() > kWide) wide_[v] = 1;
+        if (nodes.size() <= kWide) list.insert(list.end(), nodes.begin(), nodes.end());
+      };
+      for (int i : graph_.ends[v]) add(graph_.values[i].enders);
+      for (int i : graph_.starts[v]) add(graph_.values[i].starters);
       std::sort(list.begin(), list.end());
       list.erase(std::unique(list.begin(), list.end()), list.end());
       if (const auto self = std::find(list.begin(), list.end(), v); self != list.end()) list.erase(self);
@@ -176,18 +179,22 @@ class Searcher {
   bool Expand(const State& state, int count) {
     const uint64_t* sets = &sets_[state.slot * 2 * words_];
     const std::vector<uint64_t> done(sets, sets + words_), ready(sets + words_, sets + 2 * words_);
+    bool changed = true;
     for (size_t w = 0; w < words_; ++w) {
       for (uint64_t bits = ready[w]; bits != 0; bits &= bits - 1) {
         const int v = static_cast<int>(w * 64) + __builtin_ctzll(bits);
-        done_ = done;
-        ready_ = ready;
+        if (changed) {
+          done_ = done;
+          ready_ = ready;
+          changed = false;
+        }
         int64_t started, ended;
         Effect(v, started, ended);
-        ++work_;
         if (const int64_t need = state.bytes + started + graph_.extra[v]; need > target_) {
           result_.lower_bound = std::min(result_.lower_bound, need);
           continue;
         }
+        changed = true;
         RunNode(v);
         int64_t bytes = state.bytes + started - ended;
         int ran = count + 1;
@@ -211,6 +218,7 @@ class Searcher {
   // Enters the set done_, unless it is known.
   void Enter(int64_t bytes, int count, int before, int via) {
     Level& level = levels_[count];
+    last_ = std::max(last_, count);
     const auto [it, fresh] = level.index.try_emplace(Hash(done_.data()), static_cast<int>(level.states.size()));
     // Two sets of one hash are both kept; only the first is recognized again.
     if (!fresh && std::equal(done_.begin(), done_.end(), &sets_[level.states[it->second].slot * 2 * words_])) return;
@@ -247,7 +255,7 @@ class Searcher {
       return a.bytes != b.bytes ? a.bytes < b.bytes : a.step < b.step;
     });
     bool alone = now.states.size() == 1;
-    for (int other = level + 1; alone && other <= n_; ++other) alone = levels_[other].states.empty();
+    for (int other = level + 1; alone && other <= last_; ++other) alone = levels_[other].states.empty();
     if (!alone) {
       if (least->bytes > root_bytes_) return;
       if (wait_ > 0 && wait_-- > 0) return;
@@ -268,10 +276,11 @@ class Searcher {
     for (const State& other : now.states) {
       if (other.slot != state.slot) free_.push_back(other.slot);
     }
-    for (int other = level + 1; other <= n_; ++other) {
+    for (int other = level + 1; other <= last_; ++other) {
       for (const State& dropped : levels_[other].states) free_.push_back(dropped.slot);
       levels_[other] = Level();
     }
+    last_ = level;
     now.states = {state};
     root_.assign(&sets_[state.slot * 2 * words_], &sets_[state.slot * 2 * words_] + words_);
     root_bytes_ = state.bytes;
@@ -303,8 +312,10 @@ class Searcher {
   const size_t words_;
   std::vector<uint64_t> done_, ready_;  // the set at work
   std::vector<std::vector<int>> near_;  // by node
+  std::vector<char> wide_;              // by node
   std::vector<int> pending_;
   std::vector<Level> levels_;           // by number of nodes that have run
+  int last_ = 0;                        // no level after it has sets
   std::vector<Step> steps_;
   std::vector<uint64_t> sets_;  // by slot: done, then ready
   std::vector<int> free_;       // slots
