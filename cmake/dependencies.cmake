@@ -42,4 +42,4 @@ list(APPEND CMAKE_BUILD_RPATH ${onednn_lib})
 
 add_library(plimsoll_absl INTERFACE)
 target_link_libraries(plimsoll_absl INTERFACE absl::status absl::statusor absl::strings absl::str_format
-  absl::flat_hash_map absl::flat_hash_set absl::inlined_vector absl::span absl::synchronization absl::time)
+  absl::flat_hash_map absl::flat_hash_set absl::inlined_vector absl::span absl::synchronization absl::time absl::cord)
