@@ -7,7 +7,7 @@ namespace plimsoll::passes {
 
 absl::StatusOr<MemoryPlan> PlanMemory(const MemoryRequest& request) {
   memory::Problem problem;
-  std::vector<int> numbers(request.buffers.size(), -1);   // in the problem
+  std::vector<int> numbers(request.buffers.size(), -1);  // in the problem
   MemoryPlan plan;
   plan.offsets.assign(request.buffers.size(), 0);
   for (size_t i = 0; i < request.buffers.size(); ++i) {

@@ -11,14 +11,14 @@ namespace plimsoll::passes {
 
 struct MemoryRequest {
   struct Buffer {
-    int first = 0;           // alive at the commands [first, last)
+    int first = 0;  // alive at the commands [first, last)
     int last = 0;
     int64_t size_bytes = 0;
   };
   std::vector<Buffer> buffers;
-  std::vector<std::pair<int, int>> may_share;   // that may be at one address although both are alive
+  std::vector<std::pair<int, int>> may_share;  // that may be at one address although both are alive
   int64_t alignment = 64;
-  int64_t max_steps = 0;                        // of the search; 0: the solver's own limit
+  int64_t max_steps = 0;  // of the search; 0: the solver's own limit
 };
 
 struct MemoryPlan {

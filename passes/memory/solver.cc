@@ -5,19 +5,23 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "passes/memory/bound.h"
-#include "passes/memory/greedy.h"
+#include "passes/memory/improve.h"
 #include "passes/memory/instance.h"
 #include "passes/memory/limits.h"
 
 namespace plimsoll::memory {
 namespace {
 
-constexpr int64_t kDefaultSteps = 20'000'000;
+// Limits where the caller sets none: of all steps, and of search in each part, to minimize or to reach a capacity.
+constexpr int64_t kDefaultSteps = 50'000'000;
+constexpr int64_t kMinimizeSteps = 200'000;
+constexpr int64_t kCapacitySteps = 5'000'000;
 
 // Two items whose fixed places contradict each other: buffers that overlap and may not share, or a buffer in a region.
 std::optional<std::pair<int, int>> FixedConflict(const Instance& instance) {
@@ -38,25 +42,6 @@ std::optional<std::pair<int, int>> FixedConflict(const Instance& instance) {
     }
   }
   return std::nullopt;
-}
-
-// What is known of one part of one arena.
-struct Part {
-  Instance instance;
-  int64_t bound = 0;
-  Packing best;
-};
-
-void ImproveByOrders(Part& part, int64_t goal, Limits& limits) {
-  for (const std::vector<int>& order : GoodOrders(part.instance)) {
-    for (Fit fit : {Fit::kLowest, Fit::kBest}) {
-      const bool first = part.best.offsets.empty();
-      if (!first && (part.best.height <= goal || !limits.Spend(static_cast<int64_t>(order.size())))) return;
-      std::optional<Packing> packing =
-          PlaceInOrder(part.instance, order, fit, first ? INT64_MAX : part.best.height - 1);
-      if (packing.has_value()) part.best = *std::move(packing);
-    }
-  }
 }
 
 }  // namespace
@@ -89,7 +74,7 @@ absl::StatusOr<Solution> Solve(const Problem& problem, const Options& options) {
     for (Instance& instance : SplitByTime(arena)) {
       const int64_t bound = LowerBound(instance);
       bounds[instance.arena] = std::max(bounds[instance.arena], bound);
-      parts.push_back({std::move(instance), bound});
+      parts.push_back({std::move(instance), bound, {}});
     }
   }
   for (const auto& [arena, bound] : bounds) {
@@ -98,10 +83,25 @@ absl::StatusOr<Solution> Solve(const Problem& problem, const Options& options) {
           absl::StrCat("infeasible: arena ", arena, " needs at least ", bound, " bytes, capacity ", capacity));
     }
   }
+  const bool only_goal = problem.capacity.has_value() && options.stop_at_capacity;
+  const bool unlimited = options.max_steps.has_value() || options.seconds.has_value();
+  const int64_t search_steps = unlimited ? INT64_MAX : only_goal ? kCapacitySteps : kMinimizeSteps;
+  std::map<int, int64_t> heights;  // By arena, of the parts that are done.
+  for (Part& part : parts) PlaceFirst(part);
+  // The part that most needs it first; a part need not be lower than one that is at its bound.
+  std::sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) {
+    return std::pair(a.best.height, a.instance.items.size()) > std::pair(b.best.height, b.instance.items.size());
+  });
   for (Part& part : parts) {
-    int64_t goal = bounds[part.instance.arena];
-    if (problem.capacity.has_value() && options.stop_at_capacity) goal = capacity;
-    ImproveByOrders(part, goal, limits);
+    int64_t& bound = bounds[part.instance.arena];
+    int64_t& reached = heights[part.instance.arena];
+    Improve(part, only_goal ? capacity : std::max(bound, reached), only_goal, search_steps, limits);
+    reached = std::max(reached, part.best.height);
+    bound = std::max(bound, part.bound);
+    if (bound > capacity) {
+      return absl::ResourceExhaustedError(absl::StrCat("infeasible: arena ", part.instance.arena, " needs at least ",
+                                                       bound, " bytes, capacity ", capacity));
+    }
     for (size_t i = 0; i < part.instance.items.size(); ++i) {
       if (!part.instance.items[i].is_region()) solution.offsets[part.instance.items[i].buffer] = part.best.offsets[i];
     }
