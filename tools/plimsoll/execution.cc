@@ -15,19 +15,25 @@
 namespace plimsoll::cli {
 namespace {
 
-// A path in the temporary folder that is removed at the end of the scope: a loaded program keeps the file mapped.
+// A folder of its own for one plan, removed at the end of the scope: a loaded program keeps the file mapped.
 class TemporaryPlan {
  public:
   TemporaryPlan() {
-    const char* folder = std::getenv("TMPDIR");
-    path_ = absl::StrCat(folder ? folder : "/tmp", "/plimsoll-", getpid(), "-", counter_++, ".plim");
+    const char* parent = std::getenv("TMPDIR");
+    folder_ = absl::StrCat(parent != nullptr ? parent : "/tmp", "/plimsoll-XXXXXX");
+    made_ = mkdtemp(folder_.data()) != nullptr;
   }
-  ~TemporaryPlan() { unlink(path_.c_str()); }
-  const std::string& path() const { return path_; }
+  ~TemporaryPlan() {
+    if (!made_) return;
+    unlink(path().c_str());
+    rmdir(folder_.c_str());
+  }
+  TemporaryPlan(const TemporaryPlan&) = delete;
+  std::string path() const { return folder_ + "/model.plim"; }
 
  private:
-  static inline int counter_ = 0;
-  std::string path_;
+  std::string folder_;
+  bool made_ = false;
 };
 
 }  // namespace
@@ -51,7 +57,7 @@ absl::StatusOr<CompiledProgram> CompileAndLoad(const compiler::Plugin& compiler,
   CompiledProgram result;
   result.report = compiled->report;
   TemporaryPlan file;
-  if (absl::Status status = plan::WriteArtefact(compiled->artefact, file.path()); !status.ok()) return status;
+  if (absl::Status status = plan::WriteArtefact(compiled->artefact, file.path(), {.sync = false}); !status.ok()) return status;
   compiled->keep_alive.reset();
   runtime::LoadOptions load;
   load.verify_weights = false;   // written a moment ago
