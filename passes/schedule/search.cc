@@ -53,6 +53,7 @@ class Searcher {
       Commit(now, level);
       for (const State& state : now.states) {
         if (!Expand(state, level)) {
+          budget_.Spend(std::exchange(work_, int64_t{0}));
           result_.complete = false;
           return std::move(result_);
         }
@@ -183,6 +184,7 @@ class Searcher {
     for (size_t w = 0; w < words_; ++w) {
       for (uint64_t bits = ready[w]; bits != 0; bits &= bits - 1) {
         const int v = static_cast<int>(w * 64) + __builtin_ctzll(bits);
+        if (work_ > budget_.left()) return false;  // one set may have thousands of nodes ready
         if (changed) {
           done_ = done;
           ready_ = ready;
@@ -203,7 +205,7 @@ class Searcher {
         work_ += 2 + static_cast<int64_t>(words_) / 4;
       }
     }
-    return budget_.Spend(std::exchange(work_, 0)) && sets_.size() * 8 < kMaxBytes && steps_.size() < 20'000'000;
+    return budget_.Spend(std::exchange(work_, int64_t{0})) && sets_.size() * 8 < kMaxBytes && steps_.size() < 20'000'000;
   }
 
   uint64_t Hash(const uint64_t* set) const {
@@ -323,7 +325,7 @@ class Searcher {
   int64_t root_bytes_ = 0;
   int wait_ = 0, pause_ = 0;
   SearchResult result_;
-  int64_t work_ = 0;
+  int64_t work_ = 0;  // steps not yet taken from the budget
 };
 
 }  // namespace

@@ -122,6 +122,26 @@ TEST(SolverTest, TenThousandNodes) {
   EXPECT_TRUE(Validate(problem, *solution).ok()) << Validate(problem, *solution);
 }
 
+// One tensor read by thousands of nodes, all of which one node gathers: every node is ready at once.
+TEST(SolverTest, WideFan) {
+  constexpr int kWidth = 4000;
+  Problem problem;
+  problem.tensors.push_back({100});
+  problem.nodes.push_back({{}, {0}});
+  Node gather;
+  for (int i = 1; i <= kWidth; ++i) {
+    problem.tensors.push_back({i % 13});
+    problem.nodes.push_back({{0}, {i}});
+    gather.inputs.push_back(i);
+  }
+  gather.outputs = {kWidth + 1};
+  problem.tensors.push_back({3});
+  problem.nodes.push_back(gather);
+  const auto solution = Solve(problem);
+  ASSERT_TRUE(solution.ok()) << solution.status();
+  EXPECT_TRUE(Validate(problem, *solution).ok()) << Validate(problem, *solution);
+}
+
 TEST(SolverTest, CycleIsNamed) {
   Problem problem;
   problem.tensors = {{1}, {1}, {1}};
