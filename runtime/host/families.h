@@ -1,4 +1,5 @@
-// The tables of host functions, one a file of this folder.
+// The tables of host functions, one a file of this folder. Functions have ONNX's operator names in snake_case, its
+// inputs and outputs in order, and its attributes by name.
 #pragma once
 
 #include "absl/types/span.h"
@@ -6,13 +7,14 @@
 
 namespace plimsoll::runtime {
 
-absl::Span<const NamedHostFunction> IndexingFunctions();   // gather_nd, scatter_elements, scatter_nd
+absl::Span<const NamedHostFunction> IndexingFunctions();   // gather_nd, scatter_elements, scatter_nd, tensor_scatter
 absl::Span<const NamedHostFunction> SelectionFunctions();  // top_k, non_zero, unique, compress
-absl::Span<const NamedHostFunction> DetectionFunctions();  // non_max_suppression, roi_align, grid_sample, deform_conv
-absl::Span<const NamedHostFunction> PoolingFunctions();    // max_pool_with_indices, max_unpool
+absl::Span<const NamedHostFunction> DetectionFunctions();  // non_max_suppression, roi_align, max_roi_pool
+absl::Span<const NamedHostFunction> SamplingFunctions();   // grid_sample, deform_conv
+absl::Span<const NamedHostFunction> ResizeFunctions();     // resize
+absl::Span<const NamedHostFunction> PoolingFunctions();    // max_pool_with_indices, max_unpool, col2_im
 absl::Span<const NamedHostFunction> RandomFunctions();     // random_normal, random_uniform, bernoulli, multinomial
-absl::Span<const NamedHostFunction> SequenceFunctions();   // reverse_sequence, cumsum
-absl::Span<const NamedHostFunction> SignalFunctions();     // dft, stft, det
-absl::Span<const NamedHostFunction> ColumnFunctions();     // col2im
+absl::Span<const NamedHostFunction> SequenceFunctions();   // reverse_sequence, cum_sum, cum_prod
+absl::Span<const NamedHostFunction> SignalFunctions();     // dft, stft, mel_weight_matrix, det
 
 }  // namespace plimsoll::runtime

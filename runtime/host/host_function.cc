@@ -8,8 +8,8 @@ namespace plimsoll::runtime {
 namespace {
 
 std::vector<absl::Span<const NamedHostFunction>> Families() {
-  return {IndexingFunctions(), SelectionFunctions(), DetectionFunctions(), PoolingFunctions(),
-          RandomFunctions(),   SequenceFunctions(),  SignalFunctions(),    ColumnFunctions()};
+  return {IndexingFunctions(), SelectionFunctions(), DetectionFunctions(), SamplingFunctions(), ResizeFunctions(),
+          PoolingFunctions(),  RandomFunctions(),    SequenceFunctions(),  SignalFunctions()};
 }
 
 }  // namespace
