@@ -24,13 +24,21 @@ void SetMissing(NodeContext& c) {
 // no terminator where a value is missing.
 template <typename Fill>
 Region MakeRegion(NodeContext& c, mlir::TypeRange arguments, const Fill& fill, std::vector<Value>& yielded) {
-  auto region = std::make_unique<mlir::Region>();
-  mlir::Block& block = region->emplaceBlock();
+  // While it is filled, the region has an owner in the graph: operations are verified as they are built.
+  struct Erase {
+    void operator()(mlir::Operation* op) const { op->erase(); }
+  };
+  mlir::OperationState state(c.location(), graph::LoopOp::getOperationName());
+  state.addRegion();
+  const std::unique_ptr<mlir::Operation, Erase> owner(c.builder().create(state));
+  mlir::Block& block = owner->getRegion(0).emplaceBlock();
   for (mlir::Type type : arguments) block.addArgument(type, c.location());
   mlir::OpBuilder::InsertionGuard guard(c.builder());
   c.builder().setInsertionPointToEnd(&block);
   yielded = fill(std::vector<Value>(block.args_begin(), block.args_end()));
   if (!AnyMissing(yielded)) c.builder().create<graph::YieldOp>(c.location(), yielded);
+  auto region = std::make_unique<mlir::Region>();
+  region->takeBody(owner->getRegion(0));
   return region;
 }
 

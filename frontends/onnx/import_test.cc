@@ -132,7 +132,8 @@ TEST_F(ImportTest, RefusesWhatIsNoGraph) {
   EXPECT_THAT(message("g (float[2] x) => (float[2] y) { [p] y = Add(x, y) }"), HasSubstr("its own output"));
   EXPECT_THAT(message("g (float[2] x) => (float[2] y) { [p] y = Add(x, nowhere) }"), testing::AllOf(HasSubstr("'nowhere'"), HasSubstr("'p'")));
   EXPECT_THAT(message("g (float[2] x) => (float[2] y) { [p] y = Relu(x) [q] y = Abs(x) }"), HasSubstr("twice"));
-  EXPECT_THAT(message("g (float[2] x) => (float[2] x1) { [p] x = Relu(x1) x1 = Relu(x) }"), HasSubstr("'x'"));
+  EXPECT_THAT(message("g (float[2] x) => (float[2] y) { [p] x = Relu(x1) x1 = Relu(x) y = Relu(x) }"), HasSubstr("cycle"));
+  EXPECT_THAT(message("g (float[2] x, float[2] z) => (float[2] y) { [p] x = Relu(z) y = Relu(x) }"), HasSubstr("'x'"));
   EXPECT_THAT(message("g (float[2] x) => (float[2] z) { y = Relu(x) }"), HasSubstr("'z'"));
   EXPECT_THAT(message("g (float[2] x, float[3] w) => (float[2] y) { [p] y = Add(x, w) }"), HasSubstr("'p'"));
   EXPECT_THAT(message("g (float[2] x, int64[2] w) => (float[2] y) { [p] y = Add(x, w) }"), HasSubstr("'p'"));
@@ -150,18 +151,23 @@ TEST_F(ImportTest, RefusesFilesThatAreNoModel) {
     EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
   }
   EXPECT_EQ(Import((folder_ / "absent.onnx").string(), context_, {}).status().code(), absl::StatusCode::kNotFound);
-  // Groups in groups: deeper than any parser goes.
-  std::string deep;
-  for (int i = 0; i < 20000; ++i) {
-    std::string field = "\x3a";
-    for (size_t size = deep.size(); ; size >>= 7) {
-      field.push_back(static_cast<char>((size & 0x7f) | (size >= 0x80 ? 0x80 : 0)));
+}
+
+TEST_F(ImportTest, RefusesGraphsThatAreNestedTooDeep) {
+  onnx::ModelProto model = Graph("g (float[2] x) => (float[2] y) { y = Relu(x) }");
+  std::string inner = model.graph().SerializeAsString();
+  auto field = [](int number, const std::string& content) {
+    std::string bytes(1, static_cast<char>(number << 3 | 2));
+    for (size_t size = content.size();; size >>= 7) {
+      bytes.push_back(static_cast<char>((size & 0x7f) | (size >= 0x80 ? 0x80 : 0)));
       if (size < 0x80) break;
     }
-    if (deep.size() > 200000) break;
-    deep = field + deep;
-  }
-  EXPECT_EQ(Import(Write(deep), context_, {}).status().code(), absl::StatusCode::kDataLoss);
+    return bytes + content;
+  };
+  // GraphProto.node = 1, NodeProto.attribute = 5, AttributeProto.g = 6.
+  for (int i = 0; i < 5000; ++i) inner = field(1, field(5, field(6, inner)));
+  model.clear_graph();
+  EXPECT_EQ(Import(Write(model.SerializeAsString() + field(7, inner)), context_, {}).status().code(), absl::StatusCode::kDataLoss);
 }
 
 TEST_F(ImportTest, RefusesOpsetsOutOfRange) {

@@ -8,8 +8,24 @@
 namespace plimsoll::onnx_frontend {
 namespace {
 
-void Emit(NodeContext& c, Value x, const Dims& shape, const std::vector<double>& scales, const std::string& mode, const std::string& coordinates,
+void Emit(NodeContext& c, Value x, const Dims& shape, std::vector<double> scales, const std::string& mode, std::string coordinates,
           const std::string& nearest) {
+  if (coordinates == "align_corners") {
+    // ONNX's length of the result is scale times size before rounding; where that is no integer: index / scale with a scale
+    // that says the same.
+    std::vector<double> same = scales;
+    bool exact = true, expressible = true;
+    for (int64_t d = 0; d < c.Rank(x); ++d) {
+      const double length = scales[d] * static_cast<double>(c.Dim(x, d));
+      exact = exact && std::abs(length - static_cast<double>(shape[d])) < 1e-6;
+      expressible = expressible && (length > 1 || scales[d] == 1);
+      if (c.Dim(x, d) > 1 && scales[d] != 1) same[d] = (length - 1) / static_cast<double>(c.Dim(x, d) - 1);
+    }
+    if (!exact && expressible) {
+      scales = same;
+      coordinates = "asymmetric";
+    }
+  }
   c.SetOutput(0, c.Make<graph::ResizeOp>({x},
       {c.Attr("mode", mode), c.Attr("coordinates", coordinates), c.Attr("nearest", nearest),
        c.Attr("scales", c.builder().getDenseF64ArrayAttr(scales)), c.Attr("cubic_coefficient", c.Float("cubic_coeff_a", -0.75)),
