@@ -21,6 +21,9 @@ class PrimitiveOp : public PreparedOp {
         ready.memories.emplace_back(argument.desc, Engine(), nullptr);
         ready.places.push_back(argument.place);
         ready.arguments.push_back({argument.id, ready.memories.back().get()});
+        if (argument.id >= DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE && argument.place.operand >= 0) {
+          post_op_pairs_.emplace_back(argument.place.operand, recipe.operands - 1);
+        }
       }
     }
   }
@@ -29,6 +32,13 @@ class PrimitiveOp : public PreparedOp {
     if (static_cast<int>(operands.size()) < operand_count()) {
       return absl::InvalidArgumentError(
           absl::StrCat("a library call got ", operands.size(), " operands and takes ", operand_count()));
+    }
+    // Products may be summed up in the destination before the post-ops read their operands.
+    for (const auto& [post_op, destination] : post_op_pairs_) {
+      if (operands[post_op] == operands[destination]) {
+        return absl::InternalError(absl::StrCat("operand ", post_op, " of a library call, of a post-op, lies where its "
+                                                "result is written; the plan must keep them apart"));
+      }
     }
     ThreadCount threads(threads_);
     char* workspace = workspace_bytes_ > 0 ? static_cast<char*>(operands.back()) : nullptr;
@@ -63,6 +73,7 @@ class PrimitiveOp : public PreparedOp {
   int64_t workspace_bytes_;
   dnnl::stream stream_;
   std::vector<ReadyStep> steps_;
+  std::vector<std::pair<int, int>> post_op_pairs_;  // operand of a post-op, destination
 };
 
 }  // namespace
