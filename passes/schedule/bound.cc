@@ -72,9 +72,8 @@ void RaiseByCuts(const Graph& graph, const Reach& reach, const std::vector<int64
                  const std::vector<int64_t>& during, int64_t peak, int64_t& bound, Budget& budget) {
   std::vector<int> nodes(graph.size());
   std::iota(nodes.begin(), nodes.end(), 0);
-  std::sort(nodes.begin(), nodes.end(), [&](int a, int b) {
-    return node_bounds[a] != node_bounds[b] ? node_bounds[a] > node_bounds[b] : a < b;
-  });
+  std::sort(nodes.begin(), nodes.end(),
+            [&](int a, int b) { return node_bounds[a] != node_bounds[b] ? node_bounds[a] > node_bounds[b] : a < b; });
   for (int v : nodes) {
     if (bound >= peak || budget.left() == 0) return;
     if (during[v] > bound) RaiseByCut(graph, reach, v, bound, budget);

@@ -12,8 +12,8 @@
 
 namespace plimsoll::schedule {
 
-// Bytes that every order of `problem` needs at some moment: the largest CutBound over its nodes. kInvalidArgument for
-// what Check refuses.
+// Bytes that every order of `problem` needs at some moment: by node and by minimum cuts, as far as a fixed budget goes.
+// kInvalidArgument for what Check refuses.
 absl::StatusOr<int64_t> LowerBound(const Problem& problem);
 
 // By node: bytes that are in memory while it runs in every order: the values that start at or before it and end at or

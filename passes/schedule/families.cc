@@ -60,8 +60,8 @@ class Builder {
         gradient[input] = made;
       }
       if (step->weight >= 0) {
-        updates.emplace_back(step->weight, Node(read, problem_.tensors[step->weight].size, 0, Saved::kNothing,
-                                                step->workspace));
+        updates.emplace_back(step->weight,
+                             Node(read, problem_.tensors[step->weight].size, 0, Saved::kNothing, step->workspace));
       }
     }
     for (const auto& [weight, made] : updates) {
@@ -323,7 +323,8 @@ Problem Layered(int nodes, int width, uint32_t seed) {
   for (int i = 0; i < nodes; ++i) {
     std::vector<int> from;
     const int recent = std::min<int>(static_cast<int>(made.size()), 2 * width);
-    for (int k = 1 + static_cast<int>(random() % 3); k > 0; --k) from.push_back(made[made.size() - 1 - random() % recent]);
+    for (int k = 1 + static_cast<int>(random() % 3); k > 0; --k)
+      from.push_back(made[made.size() - 1 - random() % recent]);
     made.push_back(builder.Node(std::move(from), 64 * (1 + random() % 100)));
   }
   return builder.Take();
@@ -334,7 +335,8 @@ std::vector<Family> AllFamilies() {
   for (int seed = 1; seed <= 3; ++seed) {
     all.push_back({absl::StrCat("randwire 3x32 #", seed), RandWire(3, 32, 78, seed)});
   }
-  for (int seed = 1; seed <= 2; ++seed) all.push_back({absl::StrCat("randwire 3x10 #", seed), RandWire(3, 10, 78, seed)});
+  for (int seed = 1; seed <= 2; ++seed)
+    all.push_back({absl::StrCat("randwire 3x10 #", seed), RandWire(3, 10, 78, seed)});
   for (int seed = 1; seed <= 2; ++seed) all.push_back({absl::StrCat("nas 9x5 #", seed), NasCells(9, 5, 40, seed)});
   all.push_back({"nas 18x7", NasCells(18, 7, 40, 3)});
   for (int seed = 1; seed <= 3; ++seed) all.push_back({absl::StrCat("swiftnet #", seed), SwiftNet(3, seed)});

@@ -14,7 +14,12 @@ namespace {
 class Improver {
  public:
   Improver(const Graph& graph, int64_t floor, std::vector<int>& order, int64_t& peak, int64_t& bound, Budget& budget)
-      : graph_(graph), reversed_(Reverse(graph)), floor_(floor), order_(order), peak_(peak), bound_(bound),
+      : graph_(graph),
+        reversed_(Reverse(graph)),
+        floor_(floor),
+        order_(order),
+        peak_(peak),
+        bound_(bound),
         budget_(budget) {}
 
   void Run() {

@@ -193,8 +193,8 @@ std::string WriteProblem(const NamedProblem& named) {
   }
   text += "],\n\"tensors\":[";
   for (size_t t = 0; t < named.problem.tensors.size(); ++t) {
-    absl::StrAppend(&text, t ? ",\n" : "\n", "{\"id\":", named.tensors[t],
-                    ",\"size\":", named.problem.tensors[t].size, "}");
+    absl::StrAppend(&text, t ? ",\n" : "\n", "{\"id\":", named.tensors[t], ",\"size\":", named.problem.tensors[t].size,
+                    "}");
   }
   absl::StrAppend(&text, "],\n\"outputs\":", list(named.problem.outputs), "}\n");
   return text;

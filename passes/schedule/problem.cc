@@ -37,8 +37,8 @@ absl::Status CycleError(const Problem& problem, const std::vector<int>& producer
   std::reverse(cycle.begin(), cycle.end());
   const size_t length = cycle.size();
   if (length > 8) cycle.resize(8);
-  return absl::InvalidArgumentError(absl::StrCat("the graph has a cycle of ", length, " nodes: ",
-                                                 absl::StrJoin(cycle, " -> "), length > 8 ? " -> ..." : ""));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "the graph has a cycle of ", length, " nodes: ", absl::StrJoin(cycle, " -> "), length > 8 ? " -> ..." : ""));
 }
 
 }  // namespace
@@ -73,8 +73,8 @@ absl::Status Check(const Problem& problem) {
     for (int tensor : node.outputs) {
       if (absl::Status s = CheckTensorIndex(problem, tensor, absl::StrCat("an output of node ", v)); !s.ok()) return s;
       if (producer[tensor] >= 0) {
-        return absl::InvalidArgumentError(absl::StrCat("tensor ", tensor, " is produced twice, by node ",
-                                                       producer[tensor], " and by node ", v));
+        return absl::InvalidArgumentError(
+            absl::StrCat("tensor ", tensor, " is produced twice, by node ", producer[tensor], " and by node ", v));
       }
       producer[tensor] = v;
     }

@@ -42,8 +42,8 @@ int Run(bool csv, const Options& options, const std::string& only) {
     }
     const double ours = static_cast<double>(solution->peak), bound = static_cast<double>(solution->lower_bound);
     if (csv) {
-      std::printf("%s,%zu,%.0f,%.0f,%.0f,%.0f,%.3f\n", family.name.c_str(), problem.nodes.size(), imported, greedy, ours,
-                  bound, seconds);
+      std::printf("%s,%zu,%.0f,%.0f,%.0f,%.0f,%.3f\n", family.name.c_str(), problem.nodes.size(), imported, greedy,
+                  ours, bound, seconds);
     } else {
       constexpr double kKiB = 1024;
       std::printf("%-26s %6zu %11.0f %11.0f %11.0f %11.0f %7.1f%% %6.1f%% %7.2f%s\n", family.name.c_str(),

@@ -205,7 +205,8 @@ class Searcher {
         work_ += 2 + static_cast<int64_t>(words_) / 4;
       }
     }
-    return budget_.Spend(std::exchange(work_, int64_t{0})) && sets_.size() * 8 < kMaxBytes && steps_.size() < 20'000'000;
+    return budget_.Spend(std::exchange(work_, int64_t{0})) && sets_.size() * 8 < kMaxBytes &&
+           steps_.size() < 20'000'000;
   }
 
   uint64_t Hash(const uint64_t* set) const {
@@ -316,8 +317,8 @@ class Searcher {
   std::vector<std::vector<int>> near_;  // by node
   std::vector<char> wide_;              // by node
   std::vector<int> pending_;
-  std::vector<Level> levels_;           // by number of nodes that have run
-  int last_ = 0;                        // no level after it has sets
+  std::vector<Level> levels_;  // by number of nodes that have run
+  int last_ = 0;               // no level after it has sets
   std::vector<Step> steps_;
   std::vector<uint64_t> sets_;  // by slot: done, then ready
   std::vector<int> free_;       // slots

@@ -78,9 +78,8 @@ absl::StatusOr<Solution> Solve(const Problem& problem, const Options& options) {
   if (n == 0) floor += graph.base;
   std::vector<Part*> hardest;
   for (Part& part : parts) hardest.push_back(&part);
-  std::sort(hardest.begin(), hardest.end(), [](const Part* a, const Part* b) {
-    return a->peak != b->peak ? a->peak > b->peak : a->nodes < b->nodes;
-  });
+  std::sort(hardest.begin(), hardest.end(),
+            [](const Part* a, const Part* b) { return a->peak != b->peak ? a->peak > b->peak : a->nodes < b->nodes; });
   for (size_t i = 0; i < hardest.size(); ++i) {
     Part& part = *hardest[i];
     if (part.peak <= std::max(floor, options.target)) continue;

@@ -9,8 +9,8 @@
 namespace plimsoll::schedule {
 
 struct Options {
-  // The amount of work, in steps of about 100 ns. The result depends on it and on the problem alone.
-  int64_t max_steps = 12'000'000;
+  // The amount of work, in steps of 20 to 50 ns. The result depends on it and on the problem alone.
+  int64_t max_steps = 30'000'000;
   // A limit on the wall clock; 0 for none. Where it acts, results differ between runs.
   double seconds = 0;
   // Stop as soon as a peak of at most this many bytes is found; 0 to search for the least.

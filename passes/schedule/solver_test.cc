@@ -105,9 +105,9 @@ TEST(SolverTest, TargetStopsTheSearch) {
 }
 
 TEST(SolverTest, FamiliesAreSolvedWithProof) {
-  for (const Problem& problem : {RandWire(2, 16, 16, 1), NasCells(6, 5, 16, 1), SwiftNet(2, 1),
-                                 TrainChain(12, 64, Optimizer::kAdam), TrainResNet(4, 1, Optimizer::kSgd),
-                                 TrainTransformer(2, 64, 256, Optimizer::kAdam)}) {
+  for (const Problem& problem :
+       {RandWire(2, 16, 16, 1), NasCells(6, 5, 16, 1), SwiftNet(2, 1), TrainChain(12, 64, Optimizer::kAdam),
+        TrainResNet(4, 1, Optimizer::kSgd), TrainTransformer(2, 64, 256, Optimizer::kAdam)}) {
     const auto solution = Solve(problem);
     ASSERT_TRUE(solution.ok()) << solution.status();
     EXPECT_TRUE(Validate(problem, *solution).ok()) << Validate(problem, *solution);

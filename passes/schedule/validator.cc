@@ -38,9 +38,9 @@ absl::Status Validate(const Problem& problem, const Solution& solution) {
     for (int t : problem.nodes[v].inputs) {
       Life& life = lives[t];
       if (life.produced && position[v] <= life.first) {
-        return absl::FailedPreconditionError(
-            absl::StrCat("[S2] node ", v, " runs at step ", position[v], ", before its input, tensor ", t,
-                         ", is produced at step ", life.first));
+        return absl::FailedPreconditionError(absl::StrCat("[S2] node ", v, " runs at step ", position[v],
+                                                          ", before its input, tensor ", t, ", is produced at step ",
+                                                          life.first));
       }
       life.used = true;
       life.last = std::max(life.last, position[v]);

@@ -36,22 +36,16 @@ TEST(ValidatorTest, S1EveryNodeOnce) {
   EXPECT_THAT(Broken({{0, -1, 2}, 14, 14}), HasSubstr("[S1]"));
 }
 
-TEST(ValidatorTest, S2ProducersFirst) {
-  EXPECT_THAT(Broken({{1, 0, 2}, 14, 14}), HasSubstr("[S2] node 1"));
-}
+TEST(ValidatorTest, S2ProducersFirst) { EXPECT_THAT(Broken({{1, 0, 2}, 14, 14}), HasSubstr("[S2] node 1")); }
 
 TEST(ValidatorTest, S3PeakIsTheOneStated) {
   EXPECT_THAT(Broken({{0, 1, 2}, 13, 13}), HasSubstr("[S3] the order needs 14 bytes"));
   EXPECT_THAT(Broken({{0, 1, 2}, 15, 14}), HasSubstr("[S3]"));
 }
 
-TEST(ValidatorTest, S4BoundIsNotAboveThePeak) {
-  EXPECT_THAT(Broken({{0, 1, 2}, 14, 15}), HasSubstr("[S4]"));
-}
+TEST(ValidatorTest, S4BoundIsNotAboveThePeak) { EXPECT_THAT(Broken({{0, 1, 2}, 14, 15}), HasSubstr("[S4]")); }
 
-TEST(ValidatorTest, S5OptimalOnlyWhereTheyMeet) {
-  EXPECT_THAT(Broken({{0, 1, 2}, 14, 13, true}), HasSubstr("[S5]"));
-}
+TEST(ValidatorTest, S5OptimalOnlyWhereTheyMeet) { EXPECT_THAT(Broken({{0, 1, 2}, 14, 13, true}), HasSubstr("[S5]")); }
 
 // Each rule of the memory model, by numbers worked out by hand.
 TEST(ValidatorTest, MemoryModel) {
