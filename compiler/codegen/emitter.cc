@@ -11,8 +11,7 @@ constexpr int64_t kCacheBytes = 64 * 1024;  // of a row kept on the stack
 }
 
 NestEmitter::NestEmitter(llvm::IRBuilder<>& b, const Region& region, Nest& nest, llvm::ArrayRef<llvm::Value*> buffers)
-    : Evaluator(own_space_), b_(b), region_(region), nest_(nest), buffers_(buffers) {
-  for (int64_t extent : nest.extents) space_.AddDim(extent);
+    : Evaluator(own_space_), b_(b), region_(region), nest_(nest), buffers_(buffers), own_space_(nest.space) {
   dim_values_.assign(nest.extents.size(), nullptr);
   dim_levels_.assign(nest.extents.size(), 0);
 }

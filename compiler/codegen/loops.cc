@@ -301,6 +301,4 @@ mlir::LogicalResult NestEmitter::Run(llvm::Value* begin, llvm::Value* end) {
   return mlir::failure(failed_);
 }
 
-void NestEmitter::TransposedBlocks(llvm::Value* low, llvm::Value* high) {}
-
 }  // namespace plimsoll::codegen

@@ -138,7 +138,7 @@ void ChooseVectors(Nest& nest, int vector_bits) {
   const int lanes = widest == 8 ? vector_bits / 32 : widest <= 1 ? vector_bits / 8 : vector_bits / 16;
   double best = 0;
   for (int d = 0; d < static_cast<int>(nest.extents.size()); ++d) {
-    if (nest.extents[d] == 1) continue;
+    if (nest.extents[d] <= 1) continue;
     const double cost = VectorCost(nest, d, lanes);
     if (nest.vector_dim >= 0 && cost > best) continue;  // the innermost of equals
     best = cost;
@@ -148,6 +148,33 @@ void ChooseVectors(Nest& nest, int vector_bits) {
   if (nest.vector_dim < 0) return;
   nest.lanes = lanes;
   while (nest.lanes > 4 && nest.lanes / 2 >= nest.extents[nest.vector_dim]) nest.lanes /= 2;
+}
+
+// Where a load walks along another dim than the stores do, square blocks are transposed in registers.
+void ChooseBlock(Nest& nest, int vector_bits) {
+  if (nest.vector_dim < 0 || !nest.reductions.empty() || nest.evaluations.size() > 6) return;
+  int block_dim = -1, widest = 1;
+  for (const Access& access : nest.accesses) {
+    if (!access.source) continue;
+    widest = std::max(widest, access.bytes);
+    for (auto [number, c] : access.address.terms)
+      if (nest.space.atom(number).kind == IndexSpace::Atom::RUNTIME) return;
+    int64_t stride;
+    const bool linear = nest.space.Stride(access.address, nest.vector_dim, &stride);
+    if (access.store ? (!linear || stride != 1) : !linear) return;
+    if (access.store || stride == 0 || stride == 1 || stride == -1) continue;
+    int along = -1;
+    for (int d = 0; d < static_cast<int>(nest.extents.size()); ++d)
+      if (int64_t s; nest.space.Stride(access.address, d, &s) && s == 1) along = d;
+    if (along < 0 || (block_dim >= 0 && block_dim != along)) return;
+    block_dim = along;
+  }
+  if (block_dim < 0 || nest.extents[block_dim] < 4 || nest.extents[nest.vector_dim] < 4) return;
+  for (auto [op, times] : nest.evaluations)
+    if (IsCostly(llvm::cast<mlir::linalg::LinalgOp>(op))) return;
+  nest.block_dim = block_dim;
+  nest.lanes = widest >= 4 ? vector_bits / 8 / widest : 16;
+  while (nest.lanes > 4 && nest.lanes / 2 >= std::max(nest.extents[block_dim], nest.extents[nest.vector_dim])) nest.lanes /= 2;
 }
 
 // Elements of a tile where nothing is reduced: enough to hide a tile's own arithmetic, little enough to share a tensor out.
@@ -166,9 +193,15 @@ void ChooseTiles(Nest& nest) {
     nest.vector_block = block;
     elements *= block;
   }
-  bool inner = across;
+  if (nest.block_dim >= 0) {
+    const int64_t extent = nest.extents[nest.vector_dim];
+    nest.vector_block = std::min<int64_t>(4 * nest.lanes, (extent + nest.lanes - 1) / nest.lanes * nest.lanes);
+    if (nest.vector_block * 2 > extent) nest.vector_block = extent;
+    elements = nest.vector_block * nest.extents[nest.block_dim];
+  }
+  bool inner = across && nest.block_dim < 0;
   for (int d = dims; d-- > 0;) {
-    if ((nest.reduced & Bit(d)) || d == nest.vector_dim || nest.extents[d] == 1) continue;
+    if ((nest.reduced & Bit(d)) || d == nest.vector_dim || d == nest.block_dim || nest.extents[d] == 1) continue;
     if (inner && nest.reduced == 0 && elements * nest.extents[d] <= kTileElements) {
       nest.inner_dims.insert(nest.inner_dims.begin(), d);
       elements *= nest.extents[d];
@@ -224,14 +257,11 @@ void ChooseKept(Nest& nest) {
 mlir::LogicalResult Finish(Nest& nest, int vector_bits) {
   for (int i = 0; i < 12 && SplitOne(nest); ++i)
     if (mlir::failed(Analyze(nest))) return failure();
-  bool merged = false;
-  while (MergeOne(nest)) {
-    merged = true;
+  while (MergeOne(nest))
     if (mlir::failed(Analyze(nest))) return failure();
-  }
-  (void)merged;
   if (nest.extents.size() > 60) return failure();
   ChooseVectors(nest, vector_bits);
+  ChooseBlock(nest, vector_bits);
   ChooseTiles(nest);
   ChooseKept(nest);
   return success();

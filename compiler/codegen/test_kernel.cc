@@ -1,0 +1,121 @@
+#include "compiler/codegen/test_kernel.h"
+
+#include <dlfcn.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "compiler/codegen/pch.h"
+#include "ir/graph/graph.h"
+#include "llvm/Object/ELFObjectFile.h"
+#include "mlir/Parser/Parser.h"
+
+namespace plimsoll::codegen {
+namespace {
+[[noreturn]] void Die(const std::string& why) {
+  fprintf(stderr, "%s\n", why.c_str());
+  abort();
+}
+double Seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+}  // namespace
+
+TestKernel::TestKernel(const std::string& text, const std::string& cpu) {
+  mlir::DialectRegistry registry;
+  registry.insert<graph::GraphDialect, mlir::func::FuncDialect>();
+  mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
+  context.loadAllAvailableDialects();
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
+  if (!module) Die("cannot parse:\n" + text);
+  mlir::Operation* op = nullptr;
+  for (mlir::Operation& inner : (*module->getOps<mlir::func::FuncOp>().begin()).getBody().front())
+    if (!op && llvm::isa<graph::GraphDialect>(inner.getDialect())) op = &inner;
+  if (!op) Die("no graph operation in:\n" + text);
+  for (mlir::Value operand : op->getOperands()) operand_bytes_.push_back(*graph::byteSize(llvm::cast<mlir::RankedTensorType>(operand.getType())));
+  for (mlir::Value result : op->getResults()) result_bytes_.push_back(*graph::byteSize(llvm::cast<mlir::RankedTensorType>(result.getType())));
+  auto target = ResolveCpu(cpu);
+  if (!target.ok()) Die(target.status().ToString());
+  KernelCompiler compiler(*target);
+  const double start = Seconds();
+  auto kernel = compiler.Add(op);
+  if (mlir::failed(kernel)) Die("not compiled:\n" + text);
+  const double added = Seconds();
+  auto again = compiler.Add(op);
+  if (mlir::failed(again) || again->symbol != kernel->symbol) Die("the same operation made a second kernel");
+  kernel_ = *kernel;
+  const double before = Seconds();
+  auto object = compiler.Finish();
+  if (!object.ok()) Die(object.status().ToString() + "\n" + text);
+  finish_seconds_ = Seconds() - before;
+  add_seconds_ = added - start;
+  one_kernel_ = CanBeOneKernel(op);
+  in_place_ = InPlacePairs(op);
+  object_ = *object;
+  if (kernel_.tiles == 0) return;
+  const int file = memfd_create("kernels", MFD_CLOEXEC);
+  if (file < 0 || write(file, object_.data(), object_.size()) != static_cast<ssize_t>(object_.size())) Die("no memory file");
+  library_ = dlopen(("/proc/self/fd/" + std::to_string(file)).c_str(), RTLD_NOW | RTLD_LOCAL);
+  close(file);
+  if (!library_) Die(dlerror());
+  function_ = reinterpret_cast<decltype(function_)>(dlsym(library_, kernel_.symbol.c_str()));
+  if (!function_) Die("no symbol " + kernel_.symbol);
+}
+
+TestKernel::~TestKernel() {
+  if (library_) dlclose(library_);
+}
+
+std::vector<std::string> TestKernel::Run(const std::vector<std::string>& operands, int parts) const {
+  // Each buffer ends where its page ends: what reads or writes past it dies.
+  struct Pages {
+    char* base = nullptr;
+    size_t bytes = 0, used = 0;
+    char* data() const { return base + bytes - 4096 - used; }
+  };
+  auto allocate = [](size_t used) {
+    Pages pages;
+    pages.used = used;
+    pages.bytes = (used + 4095) / 4096 * 4096 + 4096;
+    pages.base = static_cast<char*>(mmap(nullptr, pages.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    mprotect(pages.base + pages.bytes - 4096, 4096, PROT_NONE);
+    return pages;
+  };
+  std::vector<Pages> pages;
+  std::vector<const void*> buffers;
+  if (operands.size() != operand_bytes_.size()) Die("another number of operands");
+  for (size_t i = 0; i < operands.size(); ++i) {
+    if (operands[i].size() != operand_bytes_[i]) Die("operand " + std::to_string(i) + " has another size");
+    pages.push_back(allocate(operands[i].size()));
+    memcpy(pages.back().data(), operands[i].data(), operands[i].size());
+    buffers.push_back(pages.back().data());
+  }
+  for (size_t bytes : result_bytes_) {
+    pages.push_back(allocate(bytes));
+    memset(pages.back().data(), 0xa5, bytes);
+    buffers.push_back(pages.back().data());
+  }
+  for (int part = parts; part-- > 0;)
+    if (kernel_.tiles > 0) Call(buffers, kernel_.tiles * part / parts, kernel_.tiles * (part + 1) / parts);
+  std::vector<std::string> results;
+  for (size_t i = 0; i < result_bytes_.size(); ++i) results.emplace_back(pages[operands.size() + i].data(), result_bytes_[i]);
+  for (Pages& p : pages) munmap(p.base, p.bytes);
+  return results;
+}
+
+std::vector<std::string> UndefinedSymbols(const std::string& object) {
+  std::vector<std::string> names;
+  auto file = llvm::object::ObjectFile::createObjectFile(llvm::MemoryBufferRef(object, "kernels.so"));
+  if (!file) Die("not an object file");
+  auto* elf = llvm::cast<llvm::object::ELFObjectFileBase>(file->get());
+  for (auto symbol : elf->getDynamicSymbolIterators()) {
+    auto flags = symbol.getFlags();
+    auto name = symbol.getName();
+    if (flags && name && (*flags & llvm::object::SymbolRef::SF_Undefined) && !name->empty()) names.push_back(name->str());
+  }
+  return names;
+}
+
+}  // namespace plimsoll::codegen
