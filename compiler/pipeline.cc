@@ -5,12 +5,18 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "compiler/codegen/codegen.h"
 #include "ir/graph/build.h"
 #include "llvm/ADT/STLExtras.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
+#include "passes/fuse/fuse_pass.h"
+#include "passes/fuse/post_ops_pass.h"
+#include "passes/schedule/schedule_pass.h"
+#include "passes/select/legalize_pass.h"
 #include "passes/select/select_pass.h"
+#include "passes/simplify/simplify_pass.h"
 
 namespace plimsoll::compiler {
 namespace {
@@ -27,9 +33,20 @@ std::vector<Stage> Stages(RuntimeLibraryModel* library, std::vector<absl::Status
        [](mlir::OpPassManager& manager) {
          manager.addPass(mlir::createCanonicalizerPass());
          manager.addPass(mlir::createCSEPass());
+         manager.addPass(passes::CreateSimplifyPass());
+         manager.addPass(mlir::createCSEPass());
+       }},
+      {"legalize", true, [=](mlir::OpPassManager& manager) { manager.addPass(passes::CreateLegalizePass(*library)); }},
+      {"post-ops", false, [](mlir::OpPassManager& manager) { manager.addPass(passes::CreatePostOpsPass()); }},
+      {"fuse", false,
+       [](mlir::OpPassManager& manager) {
+         manager.addPass(passes::CreateFusePass([](llvm::ArrayRef<mlir::Operation*> ops, llvm::ArrayRef<mlir::Value> results) {
+           return codegen::CanBeOneKernel(ops, results);
+         }));
        }},
       {"select", true,
        [=](mlir::OpPassManager& manager) { manager.addPass(passes::CreateSelectPass(*library, *refusals)); }},
+      {"schedule", false, [](mlir::OpPassManager& manager) { manager.addPass(passes::CreateSchedulePass()); }},
   };
 }
 

@@ -12,8 +12,10 @@ namespace plimsoll::compiler {
 constexpr char kPayload[] = "plimsoll.Refusal";
 
 void AttachRefusal(absl::Status& status, const Refusal& refusal) {
-  status.SetPayload(kPayload, absl::Cord(absl::StrCat(refusal.smallest_feasible_budget_bytes, " ", refusal.lower_bound_bytes, " ",
-                                                      refusal.proven_infeasible ? 1 : 0, " ", refusal.binding_tensor)));
+  const std::string text = absl::StrCat(refusal.smallest_feasible_budget_bytes, " ", refusal.lower_bound_bytes, " ",
+                                        refusal.proven_infeasible ? 1 : 0, " ", refusal.binding_tensor);
+  // Not from a std::string: Clang does not find the constructor that GCC built into the library.
+  status.SetPayload(kPayload, absl::Cord(absl::string_view(text)));
 }
 
 std::optional<Refusal> RefusalOf(const absl::Status& status) {

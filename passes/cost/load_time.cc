@@ -6,6 +6,7 @@ namespace {
 bool MayRunOnce(mlir::Operation* op) {
   if (op->hasTrait<graph::ControlOp>() || op->hasTrait<mlir::OpTrait::IsTerminator>()) return false;
   if (op->getNumResults() == 0 || !mlir::isMemoryEffectFree(op)) return false;
+  if (op->hasAttr(kAtRunAttribute)) return false;
   auto repeatable = llvm::dyn_cast<graph::RematerializableInterface>(op);
   return !repeatable || repeatable.isRematerializable();
 }

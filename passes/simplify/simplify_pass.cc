@@ -1,0 +1,226 @@
+#include "passes/simplify/simplify_pass.h"
+
+#include "ir/graph/build.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace plimsoll::passes {
+namespace {
+
+using mlir::failure;
+using mlir::LogicalResult;
+using mlir::PatternRewriter;
+using mlir::success;
+
+mlir::RankedTensorType TypeOf(mlir::Value value) { return llvm::cast<mlir::RankedTensorType>(value.getType()); }
+
+// The one value that all elements of a constant have.
+std::optional<double> SplatOf(mlir::Value value) {
+  mlir::DenseElementsAttr elements = graph::constantOf(value);
+  if (!elements || elements.getNumElements() == 0 || !elements.isSplat()) return std::nullopt;
+  auto scalar = mlir::RankedTensorType::get({1}, elements.getElementType());
+  if (llvm::isa<mlir::FloatType>(elements.getElementType())) {
+    return elements.resizeSplat(scalar).getSplatValue<llvm::APFloat>().convertToDouble();
+  }
+  if (!elements.getElementType().isSignlessInteger() || elements.getElementType().isInteger(1)) return std::nullopt;
+  return static_cast<double>(elements.getSplatValue<llvm::APInt>().getSExtValue());
+}
+
+template <typename Op>
+struct Neutral : mlir::OpRewritePattern<Op> {
+  Neutral(mlir::MLIRContext* context, double neutral, bool commutes)
+      : mlir::OpRewritePattern<Op>(context), neutral(neutral), commutes(commutes) {}
+  LogicalResult matchAndRewrite(Op op, PatternRewriter& rewriter) const override {
+    for (int side : {0, 1}) {
+      if (side == 1 && !commutes) break;
+      mlir::Value kept = op->getOperand(side), other = op->getOperand(1 - side);
+      if (kept.getType() != op->getResult(0).getType() || SplatOf(other) != neutral) continue;
+      rewriter.replaceOp(op, kept);
+      return success();
+    }
+    return failure();
+  }
+  double neutral;
+  bool commutes;
+};
+
+struct TransposeChain : mlir::OpRewritePattern<graph::TransposeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(graph::TransposeOp op, PatternRewriter& rewriter) const override {
+    llvm::SmallVector<int64_t> permutation(op.getPermutation());
+    mlir::Value operand = op.getOperand();
+    auto inner = operand.getDefiningOp<graph::TransposeOp>();
+    if (inner) {
+      for (int64_t& dim : permutation) dim = inner.getPermutation()[dim];
+      operand = inner.getOperand();
+    }
+    if (!TypeOf(operand).hasStaticShape()) return failure();
+    // Dims of size 1 may go anywhere: does the order of the others stay?
+    int64_t last = -1;
+    bool moves = false;
+    for (int64_t dim : permutation) {
+      if (TypeOf(operand).getDimSize(dim) == 1) continue;
+      moves |= dim < last;
+      last = dim;
+    }
+    if (!moves) {
+      if (operand.getType() == op.getType()) {
+        rewriter.replaceOp(op, operand);
+      } else {
+        rewriter.replaceOpWithNewOp<graph::ReshapeOp>(op, op.getType(), operand);
+      }
+      return success();
+    }
+    if (!inner) return failure();
+    rewriter.replaceOpWithNewOp<graph::TransposeOp>(op, op.getType(), operand, rewriter.getDenseI64ArrayAttr(permutation));
+    return success();
+  }
+};
+
+struct ReshapeChain : mlir::OpRewritePattern<graph::ReshapeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(graph::ReshapeOp op, PatternRewriter& rewriter) const override {
+    mlir::Value operand = op.getOperand();
+    if (!op.getType().hasStaticShape()) return failure();
+    auto inner = operand.getDefiningOp<graph::ReshapeOp>();
+    if (inner) operand = inner.getOperand();
+    if (!TypeOf(operand).hasStaticShape()) return failure();
+    if (operand.getType() == op.getType()) {
+      rewriter.replaceOp(op, operand);
+      return success();
+    }
+    if (!inner) return failure();
+    rewriter.replaceOpWithNewOp<graph::ReshapeOp>(op, op.getType(), operand);
+    return success();
+  }
+};
+
+// The operand of a transpose that exchanges the last two dims alone.
+mlir::Value Exchanged(mlir::Value value) {
+  auto op = value.getDefiningOp<graph::TransposeOp>();
+  if (!op) return nullptr;
+  const int64_t rank = op.getPermutation().size();
+  if (rank < 2) return nullptr;
+  for (int64_t i = 0; i < rank - 2; ++i) {
+    if (op.getPermutation()[i] != i) return nullptr;
+  }
+  return op.getPermutation()[rank - 1] == rank - 2 ? op.getOperand() : mlir::Value();
+}
+
+struct DotOperands : mlir::OpRewritePattern<graph::DotGeneralOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(graph::DotGeneralOp op, PatternRewriter& rewriter) const override {
+    // Of a vector the last dim alone is contracted; zero points have sides.
+    if (op.getLhsZeroPoint() || op.getRhsZeroPoint()) return failure();
+    if (mlir::Value source = Exchanged(op.getLhs())) {
+      rewriter.modifyOpInPlace(op, [&] {
+        op.getLhsMutable().assign(source);
+        op.setTransposeLhs(!op.getTransposeLhs());
+      });
+      return success();
+    }
+    if (mlir::Value source = Exchanged(op.getRhs())) {
+      rewriter.modifyOpInPlace(op, [&] {
+        op.getRhsMutable().assign(source);
+        op.setTransposeRhs(!op.getTransposeRhs());
+      });
+      return success();
+    }
+    if (!llvm::isa<mlir::FloatType>(op.getType().getElementType())) return failure();
+    for (unsigned side : {0, 1}) {
+      mlir::Value operand = op->getOperand(side);
+      mlir::Operation* product = operand.getDefiningOp();
+      if (!product || !operand.hasOneUse() || !llvm::isa<graph::MulOp, graph::DivOp>(product)) continue;
+      const bool divides = llvm::isa<graph::DivOp>(product);
+      for (unsigned scalar : {1, 0}) {
+        if (divides && scalar == 0) break;
+        std::optional<double> factor = SplatOf(product->getOperand(scalar));
+        mlir::Value scaled = product->getOperand(1 - scalar);
+        if (!factor || *factor == 0 || !std::isfinite(*factor) || scaled.getType() != operand.getType()) continue;
+        const double scale = op.getScale().convertToDouble() * (divides ? 1 / *factor : *factor);
+        if (!std::isfinite(scale)) continue;
+        rewriter.modifyOpInPlace(op, [&] {
+          op->setOperand(side, scaled);
+          op.setScaleAttr(rewriter.getF64FloatAttr(scale));
+        });
+        return success();
+      }
+    }
+    return failure();
+  }
+};
+
+// An elementwise operation broadcasts by itself, where another operand has the result's shape.
+struct ExpandedOperand : mlir::OpTraitRewritePattern<graph::ElementwiseOp> {
+  using OpTraitRewritePattern::OpTraitRewritePattern;
+  LogicalResult matchAndRewrite(mlir::Operation* op, PatternRewriter& rewriter) const override {
+    if (op->getNumOperands() < 2 || op->getNumResults() != 1) return failure();
+    llvm::ArrayRef<int64_t> shape = TypeOf(op->getResult(0)).getShape();
+    for (mlir::OpOperand& operand : op->getOpOperands()) {
+      auto expand = operand.get().getDefiningOp<graph::ExpandOp>();
+      if (!expand || TypeOf(expand.getOperand()).getRank() > static_cast<int64_t>(shape.size())) continue;
+      // With the expand's operand in its place, the others still give the result's shape.
+      const bool others = llvm::any_of(op->getOpOperands(), [&](mlir::OpOperand& other) {
+        return other.getOperandNumber() != operand.getOperandNumber() && TypeOf(other.get()).getShape() == shape;
+      });
+      if (!others) continue;
+      rewriter.modifyOpInPlace(op, [&] { operand.set(expand.getOperand()); });
+      return success();
+    }
+    return failure();
+  }
+};
+
+struct WholeSlice : mlir::OpRewritePattern<graph::SliceOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(graph::SliceOp op, PatternRewriter& rewriter) const override {
+    if (op.getType() != op.getOperand().getType() || !op.getType().hasStaticShape()) return failure();
+    for (auto [i, stride] : llvm::enumerate(op.getStrides())) {
+      if (stride < 0 && op.getType().getDimSize(i) > 1) return failure();
+    }
+    rewriter.replaceOp(op, op.getOperand());
+    return success();
+  }
+};
+
+struct ConcatOfOne : mlir::OpRewritePattern<graph::ConcatOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(graph::ConcatOp op, PatternRewriter& rewriter) const override {
+    if (op->getNumOperands() != 1 || op->getOperand(0).getType() != op.getType()) return failure();
+    rewriter.replaceOp(op, op->getOperand(0));
+    return success();
+  }
+};
+
+class SimplifyPass : public mlir::PassWrapper<SimplifyPass, mlir::OperationPass<mlir::func::FuncOp>> {
+ public:
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(SimplifyPass)
+
+  llvm::StringRef getArgument() const override { return "plimsoll-simplify"; }
+  llvm::StringRef getDescription() const override { return "Algebra on the graph"; }
+
+  void runOnOperation() override {
+    mlir::MLIRContext* context = &getContext();
+    mlir::RewritePatternSet patterns(context);
+    patterns.add<Neutral<graph::MulOp>>(context, 1.0, true);
+    patterns.add<Neutral<graph::DivOp>>(context, 1.0, false);
+    patterns.add<Neutral<graph::SubOp>>(context, 0.0, false);
+    patterns.add<Neutral<graph::PowOp>>(context, 1.0, false);
+    patterns.add<TransposeChain, ReshapeChain, DotOperands, ExpandedOperand, WholeSlice, ConcatOfOne>(context);
+    mlir::GreedyRewriteConfig config;
+    config.useTopDownTraversal = true;
+    config.enableRegionSimplification = mlir::GreedySimplifyRegionLevel::Disabled;
+    if (mlir::failed(mlir::applyPatternsAndFoldGreedily(getOperation(), std::move(patterns), config))) {
+      // Not converged within the driver's limit: what was done is right all the same.
+    }
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<mlir::Pass> CreateSimplifyPass() { return std::make_unique<SimplifyPass>(); }
+void RegisterSimplifyPass() {
+  mlir::registerPass([]() -> std::unique_ptr<mlir::Pass> { return CreateSimplifyPass(); });
+}
+
+}  // namespace plimsoll::passes
