@@ -1,4 +1,7 @@
 # Compile options of the whole tree, and the functions by which every room declares its targets.
+if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
+  add_compile_options(-Xclang -fno-pch-timestamp)   # so that ccache can keep what uses precompiled headers
+endif()
 add_compile_options(-Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -fno-omit-frame-pointer)
 add_link_options(-fuse-ld=lld-19)
 include_directories(${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
