@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "frontends/onnx/importer.h"
+
 namespace plimsoll::onnx_frontend {
 namespace {
 
@@ -48,6 +50,10 @@ void ForEach(const Dims& shape, const Function& function) {
 Array ArrayOf(mlir::DenseElementsAttr elements) {
   Array array;
   array.shape = elements.getType().getShape().vec();
+  if (elements.getElementType().isF32()) {
+    array.data.assign(elements.getValues<float>().begin(), elements.getValues<float>().end());
+    return array;
+  }
   if (auto integer = llvm::dyn_cast<mlir::IntegerType>(elements.getElementType())) {
     for (const llvm::APInt& value : elements.getValues<llvm::APInt>()) {
       array.data.push_back(integer.isUnsigned() ? static_cast<double>(value.getZExtValue()) : static_cast<double>(value.getSExtValue()));
@@ -63,6 +69,9 @@ Array ArrayOf(mlir::DenseElementsAttr elements) {
 }
 
 mlir::DenseElementsAttr ElementsOf(mlir::RankedTensorType type, const std::vector<double>& data) {
+  if (type.getElementType().isF32()) {
+    return mlir::DenseElementsAttr::get(type, llvm::ArrayRef<float>(std::vector<float>(data.begin(), data.end())));
+  }
   llvm::SmallVector<mlir::Attribute> attributes;
   for (double value : data) {
     if (auto format = llvm::dyn_cast<mlir::FloatType>(type.getElementType())) {
@@ -78,7 +87,13 @@ double ZeroPoint(const std::optional<Array>& zero, int64_t index) { return !zero
 
 class Evaluator {
  public:
-  explicit Evaluator(mlir::func::FuncOp function) {
+  Evaluator(mlir::func::FuncOp function, const weights::WeightStore& weights) {
+    function.walk([&](graph::WeightOp weight) {
+      const auto bytes = weights.bytes(static_cast<int>(weight.getSource()));
+      if (!bytes.ok()) return;
+      const auto type = llvm::cast<mlir::RankedTensorType>(weight.getType());
+      values_[weight] = DenseOf(type, std::string(reinterpret_cast<const char*>(bytes->data()), bytes->size()));
+    });
     for (mlir::Operation& op : function.getBody().front()) Run(&op);
     for (mlir::Value value : function.getBody().front().getTerminator()->getOperands()) results_.push_back(Known(value));
   }
@@ -98,7 +113,7 @@ class Evaluator {
       if (!known) return;
       operands.push_back(known);
     }
-    if (op->getNumResults() == 0 || op->getNumRegions() > 0 || llvm::isa<graph::ConstantOp>(op)) return;
+    if (op->getNumResults() == 0 || op->getNumRegions() > 0 || llvm::isa<graph::ConstantOp, graph::WeightOp>(op)) return;
     llvm::SmallVector<mlir::OpFoldResult> folded;
     if (mlir::succeeded(op->fold(operands, folded)) && folded.size() == op->getNumResults()) {
       for (auto [result, value] : llvm::zip(op->getResults(), folded)) {
@@ -323,6 +338,8 @@ class Evaluator {
 
 }  // namespace
 
-std::vector<mlir::DenseElementsAttr> EvaluateFunction(mlir::func::FuncOp function) { return Evaluator(function).results(); }
+std::vector<mlir::DenseElementsAttr> EvaluateFunction(mlir::func::FuncOp function, const weights::WeightStore& weights) {
+  return Evaluator(function, weights).results();
+}
 
 }  // namespace plimsoll::onnx_frontend
