@@ -18,7 +18,7 @@ struct FeatureName {
 // LLVM's features that the kernel names differently. Those of the same name are found without this table.
 constexpr FeatureName kNames[] = {
     {"sse3", "pni"}, {"sse4.1", "sse4_1"}, {"sse4.2", "sse4_2"}, {"lzcnt", "abm"}, {"pclmul", "pclmulqdq"},
-    {"avx512bf16", "avx512_bf16"}, {"avx512fp16", "avx512_fp16"}, {"avx512vnni", "avx512_vnni"},
+    {"bmi", "bmi1"}, {"sha", "sha_ni"}, {"avx512bf16", "avx512_bf16"}, {"avx512fp16", "avx512_fp16"}, {"avx512vnni", "avx512_vnni"},
     {"avxvnni", "avx_vnni"}, {"avx512vbmi2", "avx512_vbmi2"}, {"avx512bitalg", "avx512_bitalg"},
     {"avx512vpopcntdq", "avx512_vpopcntdq"}, {"amx-bf16", "amx_bf16"}, {"amx-int8", "amx_int8"},
     {"amx-tile", "amx_tile"}, {"amx-fp16", "amx_fp16"},
