@@ -108,28 +108,33 @@ absl::StatusOr<Recipe> ConvolutionRecipe(const plan::Convolution& op, bool const
   const Layout layout = LayoutOf(op.weights(), constant_weights);
   // oneDNN has no fast kernel for plain weights: they are copied into the workspace where they are not packed.
   const dnnl::memory::desc any = AnyLayout(*weights);
-  std::shared_ptr<dnnl::primitive_desc_base> pd;
-  dnnl::memory::desc chosen;
   const Geometry& g = *geometry;
-  if (op.transposed()) {
-    auto deconvolution = std::make_shared<dnnl::deconvolution_forward::primitive_desc>(
-        Engine(), dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct, *src, any, bias, *dst,
-        g.strides, g.dilations, g.pads_begin, g.pads_end, attributes);
-    chosen = deconvolution->weights_desc();
-    pd = std::move(deconvolution);
-  } else {
+  dnnl::memory::desc chosen;
+  auto describe = [&](const dnnl::primitive_attr& with) -> std::shared_ptr<dnnl::primitive_desc_base> {
+    if (op.transposed()) {
+      auto deconvolution = std::make_shared<dnnl::deconvolution_forward::primitive_desc>(
+          Engine(), dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct, *src, any, bias, *dst,
+          g.strides, g.dilations, g.pads_begin, g.pads_end, with);
+      chosen = deconvolution->weights_desc();
+      return deconvolution;
+    }
     auto convolution = std::make_shared<dnnl::convolution_forward::primitive_desc>(
         Engine(), dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, *src, any, bias, *dst,
-        g.strides, g.dilations, g.pads_begin, g.pads_end, attributes);
+        g.strides, g.dilations, g.pads_begin, g.pads_end, with);
     chosen = convolution->weights_desc();
-    pd = std::move(convolution);
-  }
+    return convolution;
+  };
+  std::shared_ptr<dnnl::primitive_desc_base> pd = describe(attributes);
+  const bool apart = RunsBetterApart(*pd, post_ops);
+  if (apart) pd = describe(Attributes());
   auto place = PlaceWeights(recipe, 1, op.weights(), layout, *weights, chosen);
   if (!place.ok()) return place.status();
-  arguments.push_back({DNNL_ARG_SRC, *src, {0}});
-  arguments.push_back({DNNL_ARG_WEIGHTS, chosen, *place});
-  arguments.push_back({DNNL_ARG_DST, *dst, {dst_operand}});
-  recipe.AddPrimitive(std::move(pd), std::move(arguments));
+  std::vector<Step::Argument> own = apart ? WithoutPostOps(arguments) : arguments;
+  own.push_back({DNNL_ARG_SRC, *src, {0}});
+  own.push_back({DNNL_ARG_WEIGHTS, chosen, *place});
+  own.push_back({DNNL_ARG_DST, *dst, {dst_operand}});
+  recipe.AddPrimitive(std::move(pd), std::move(own));
+  if (apart) AddPostOpSteps(post_ops, arguments, *dst, dst_operand, recipe);
   return recipe;
 }
 

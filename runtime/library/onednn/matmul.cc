@@ -62,14 +62,21 @@ absl::StatusOr<Recipe> MatmulRecipe(const plan::Matmul& op, bool constant_weight
 
   // Without packing, b stays where it is: oneDNN multiplies plain matrices well, and a copy at each run costs more.
   const Layout layout = LayoutOf(op.b(), constant_weights);
-  auto pd = std::make_shared<dnnl::matmul::primitive_desc>(
-      Engine(), *a, layout == Layout::kGiven ? *b : AnyLayout(*b), bias, *dst, attributes);
+  auto describe = [&](const dnnl::primitive_attr& with) {
+    return std::make_shared<dnnl::matmul::primitive_desc>(
+        Engine(), *a, layout == Layout::kGiven ? *b : AnyLayout(*b), bias, *dst, with);
+  };
+  auto pd = describe(attributes);
+  const bool apart = RunsBetterApart(*pd, post_ops);
+  if (apart) pd = describe(Attributes());
   auto place = PlaceWeights(recipe, 1, op.b(), layout, *b, pd->weights_desc());
   if (!place.ok()) return place.status();
-  arguments.push_back({DNNL_ARG_SRC, *a, {0}});
-  arguments.push_back({DNNL_ARG_WEIGHTS, pd->weights_desc(), *place});
-  arguments.push_back({DNNL_ARG_DST, *dst, {dst_operand}});
-  recipe.AddPrimitive(std::move(pd), std::move(arguments));
+  std::vector<Step::Argument> own = apart ? WithoutPostOps(arguments) : arguments;
+  own.push_back({DNNL_ARG_SRC, *a, {0}});
+  own.push_back({DNNL_ARG_WEIGHTS, pd->weights_desc(), *place});
+  own.push_back({DNNL_ARG_DST, *dst, {dst_operand}});
+  recipe.AddPrimitive(std::move(pd), std::move(own));
+  if (apart) AddPostOpSteps(post_ops, arguments, *dst, dst_operand, recipe);
   return recipe;
 }
 

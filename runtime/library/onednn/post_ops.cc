@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/library/onednn/descriptors.h"
+#include "runtime/library/onednn/engine.h"
 
 namespace plimsoll::runtime::onednn {
 namespace {
@@ -91,6 +92,39 @@ absl::Status AppendPostOps(const PostOpList& list, int operand, int rank, dnnl::
     }
   }
   return absl::OkStatus();
+}
+
+bool RunsBetterApart(const dnnl::primitive_desc_base& pd, const dnnl::post_ops& ops) {
+  if (std::string(pd.impl_info_str()).rfind("ref", 0) != 0 || ops.len() == 0) return false;
+  for (int i = 0; i < ops.len(); ++i) {
+    if (ops.kind(i) == dnnl::primitive::kind::sum) return false;  // needs what the destination held
+  }
+  return true;
+}
+
+void AddPostOpSteps(const dnnl::post_ops& ops, const std::vector<Step::Argument>& arguments,
+                    const dnnl::memory::desc& dst, int dst_operand, Recipe& recipe) {
+  for (int i = 0; i < ops.len(); ++i) {
+    dnnl::algorithm algorithm;
+    if (ops.kind(i) == dnnl::primitive::kind::eltwise) {
+      float alpha = 0, beta = 0;
+      ops.get_params_eltwise(i, algorithm, alpha, beta);
+      auto pd = std::make_shared<dnnl::eltwise_forward::primitive_desc>(
+          Engine(), dnnl::prop_kind::forward_inference, algorithm, dst, dst, alpha, beta, Attributes());
+      recipe.AddPrimitive(std::move(pd), {{DNNL_ARG_SRC, dst, {dst_operand}}, {DNNL_ARG_DST, dst, {dst_operand}}});
+      continue;
+    }
+    dnnl::memory::desc operand;
+    ops.get_params_binary(i, algorithm, operand);
+    Place place;
+    for (const Step::Argument& argument : arguments) {
+      if (argument.id == (DNNL_ARG_ATTR_MULTIPLE_POST_OP(i) | DNNL_ARG_SRC_1)) place = argument.place;
+    }
+    auto pd = std::make_shared<dnnl::binary::primitive_desc>(Engine(), algorithm, dst, operand, dst, Attributes());
+    recipe.AddPrimitive(std::move(pd), {{DNNL_ARG_SRC_0, dst, {dst_operand}},
+                                        {DNNL_ARG_SRC_1, operand, place},
+                                        {DNNL_ARG_DST, dst, {dst_operand}}});
+  }
 }
 
 }  // namespace plimsoll::runtime::onednn

@@ -17,4 +17,12 @@ int PostOpOperands(const PostOpList& list);
 absl::Status AppendPostOps(const PostOpList& list, int operand, int rank, dnnl::post_ops& ops,
                            std::vector<Step::Argument>& arguments);
 
+// Whether oneDNN has nothing but its reference loops for `pd`, a thousand times slower, and `ops` can be run after the
+// operation instead.
+bool RunsBetterApart(const dnnl::primitive_desc_base& pd, const dnnl::post_ops& ops);
+
+// Runs `ops` as primitives of their own, in place on `dst`. `arguments` as AppendPostOps gave them.
+void AddPostOpSteps(const dnnl::post_ops& ops, const std::vector<Step::Argument>& arguments,
+                    const dnnl::memory::desc& dst, int dst_operand, Recipe& recipe);
+
 }  // namespace plimsoll::runtime::onednn

@@ -21,7 +21,8 @@ class PrimitiveOp : public PreparedOp {
         ready.memories.emplace_back(argument.desc, Engine(), nullptr);
         ready.places.push_back(argument.place);
         ready.arguments.push_back({argument.id, ready.memories.back().get()});
-        if (argument.id >= DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE && argument.place.operand >= 0) {
+        const bool is_post_op = argument.id >= DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE || argument.id == DNNL_ARG_SRC_1;
+        if (is_post_op && argument.place.operand >= 0) {
           post_op_pairs_.emplace_back(argument.place.operand, recipe.operands - 1);
         }
       }
@@ -121,6 +122,14 @@ absl::StatusOr<Place> PlaceWeights(Recipe& recipe, int index, const plan::Memory
   Place copy{-1, recipe.Reserve(static_cast<int64_t>(chosen.get_size()))};
   recipe.AddReorder(plain, Place{index}, chosen, copy);
   return copy;
+}
+
+std::vector<Step::Argument> WithoutPostOps(const std::vector<Step::Argument>& arguments) {
+  std::vector<Step::Argument> rest;
+  for (const Step::Argument& argument : arguments) {
+    if (argument.id < DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE) rest.push_back(argument);
+  }
+  return rest;
 }
 
 dnnl::primitive_attr Attributes() {

@@ -59,6 +59,9 @@ Layout LayoutOf(const plan::MemoryDesc& desc, bool constant_weights);
 absl::StatusOr<Place> PlaceWeights(Recipe& recipe, int index, const plan::MemoryDesc& desc, Layout layout,
                                    const dnnl::memory::desc& plain, const dnnl::memory::desc& chosen);
 
+// `arguments` without those of post-ops.
+std::vector<Step::Argument> WithoutPostOps(const std::vector<Step::Argument>& arguments);
+
 // Attributes that every primitive is made with.
 dnnl::primitive_attr Attributes();
 
