@@ -49,6 +49,7 @@ bool NestEmitter::VariesByLane(const Index& index, int64_t* stride) {
 
 llvm::Value* NestEmitter::AtomValue(int number, bool vector) {
   const IndexSpace::Atom atom = space_.atom(number);
+  At(LevelOf(atom.dims));
   switch (atom.kind) {
     case IndexSpace::Atom::DIM: {
       llvm::Value* value = dim_values_[atom.dim];

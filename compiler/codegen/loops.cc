@@ -21,6 +21,7 @@ void NestEmitter::Loop(int dim, llvm::Value* low, llvm::Value* high, int64_t ste
     phis.back()->addIncoming(value, before);
   }
   b_.CreateCondBr(b_.CreateICmpSLT(counter, high), inside, exit);
+  b_.SetInsertPoint(inside);
   jumps_.push_back(jump);
   current_ = inside;
   if (dim >= 0) SetDim(dim, counter);

@@ -113,18 +113,18 @@ double VectorCost(const Nest& nest, int dim, int lanes) {
   for (const Access& access : nest.accesses) {
     if (!access.source) continue;
     int64_t stride;
-    if (!nest.space.Stride(access.address, dim, &stride)) cost += 6;
+    if (!nest.space.Stride(access.address, dim, &stride)) cost += 20;
     else if (stride == 0) cost += access.store ? 1 : 0.1;
     else if (stride == 1) cost += 0.5;
     else if (stride == -1 && !access.store) cost += 0.7;
-    else cost += access.store ? 8 : 5;
+    else cost += access.store ? 24 : 16;
   }
   const int64_t extent = nest.extents[dim];
   int64_t width = lanes;
   while (width > 4 && width / 2 >= extent) width /= 2;
   const double steps = static_cast<double>((extent + width - 1) / width);
   cost *= steps * (static_cast<double>(width) / lanes * 0.7 + 0.3) / extent;
-  if (nest.reduced & Bit(dim)) cost *= 1 + 8.0 / (steps + 4);  // the lanes are reduced at the end of a row
+  if (nest.reduced & Bit(dim)) cost *= 1 + 6.0 / steps;  // the lanes are reduced at the end of a row
   return cost;
 }
 
