@@ -74,6 +74,9 @@ void If(NodeContext& c) {
   Check(then_results.size() == else_results.size(), "the branches have different numbers of results");
   mlir::OperationState state(c.location(), graph::IfOp::getOperationName());
   state.addOperands(c.Reshape(condition, {}));
+  for (Value value : then_results) {
+    if (!llvm::isa<mlir::RankedTensorType>(value.getType())) FailUnsupported("a sequence that is known only at run time");
+  }
   for (size_t i = 0; i < then_results.size(); ++i) {
     if (then_results[i].getType() != else_results[i].getType()) {
       if (!inputs.empty()) FailNeedsValues(absl::StrCat("the condition decides the type of result ", i), inputs);
@@ -115,6 +118,7 @@ bool Unroll(NodeContext& c, const onnx::GraphProto& body, std::optional<int64_t>
       std::fill(parts.carried.begin(), parts.carried.end(), Value());
       return true;
     }
+    if (!llvm::isa<mlir::RankedTensorType>(results[0].getType())) FailMalformed("the body's condition is no tensor");
     const std::optional<double> next = c.TryScalar(results[0]);
     const bool last = trips && i + 1 == *trips;
     if (!next && !last) return false;
@@ -129,7 +133,10 @@ bool Unroll(NodeContext& c, const onnx::GraphProto& body, std::optional<int64_t>
 Value Stack(NodeContext& c, std::vector<Value> values, int64_t axis, bool reversed) {
   if (values.empty()) FailUnsupported("a scan output of a loop without iterations");
   if (reversed) std::reverse(values.begin(), values.end());
-  for (Value& value : values) value = c.Unsqueeze(value, {axis});
+  for (Value& value : values) {
+    if (!llvm::isa<mlir::RankedTensorType>(value.getType())) FailUnsupported("a scan output that is a sequence");
+    value = c.Unsqueeze(value, {axis});
+  }
   return c.Concat(values, axis < 0 ? axis + c.Rank(values.front()) : axis);
 }
 
@@ -141,6 +148,9 @@ void EmitLoop(NodeContext& c, const onnx::GraphProto& body, std::optional<int64_
     std::vector<Value> arguments = {block[0], c.Scalar(c.I1(), 1)};
     arguments.insert(arguments.end(), block.begin() + 1, block.end());
     std::vector<Value> results = c.importer().ConvertSubgraph(body, c.scope(), arguments);
+    for (Value value : results) {
+      if (value && !llvm::isa<mlir::RankedTensorType>(value.getType())) FailUnsupported("a sequence that is known only at run time");
+    }
     if (!AnyMissing(results) && !results.empty()) results[0] = c.Reshape(results[0], {});
     return results;
   }, yielded);
@@ -171,14 +181,18 @@ void Loop(NodeContext& c) {
   }
   const std::optional<double> condition = c.HasInput(1) ? c.TryScalar(c.Input(1)) : 1.0;
   LoopParts parts;
-  for (int i = 2; i < c.NumInputs(); ++i) parts.carried.push_back(c.Input(i));
+  bool sequences = false;
+  for (int i = 2; i < c.NumInputs(); ++i) {
+    parts.carried.push_back(c.AnyInput(i));
+    sequences = sequences || !llvm::isa<mlir::RankedTensorType>(parts.carried.back().getType());
+  }
   const int64_t scans = body.output_size() - 1 - static_cast<int64_t>(parts.carried.size());
   Check(scans >= 0, "the body has fewer results than carried values");
   parts.scanned.resize(scans);
 
   const bool known = (!c.HasInput(0) || trips) && condition;
   const int64_t nodes = std::max<int64_t>(1, CountNodes(body));
-  const int64_t limit = scans > 0 ? kMaxForcedNodes : kMaxUnrolledNodes;
+  const int64_t limit = scans > 0 || sequences ? kMaxForcedNodes : kMaxUnrolledNodes;
   if (known && (!trips || *trips <= limit / nodes)) {
     LoopParts unrolled = parts;
     if (Unroll(c, body, trips, *condition != 0, unrolled, limit)) {
@@ -193,8 +207,8 @@ void Loop(NodeContext& c) {
     if (!c.HasInput(i) || c.TryIntegers(c.Input(i))) continue;
     for (const std::string& name : c.importer().InputsOf(c.Input(i))) deciding.push_back(name);
   }
-  if (!deciding.empty() && scans > 0) FailNeedsValues("the number of iterations decides shapes", deciding);
-  if (scans > 0) FailUnsupported("a loop with scan outputs whose number of iterations is known only at run time (or large)");
+  if (!deciding.empty() && (scans > 0 || sequences)) FailNeedsValues("the number of iterations decides shapes", deciding);
+  if (scans > 0 || sequences) FailUnsupported("a loop with scan outputs or sequences whose number of iterations is known only at run time (or large)");
   if (c.HasInput(0) && !trips) FailUnsupported("the number of iterations is known only at run time");
   EmitLoop(c, body, trips, c.HasInput(1) ? c.Input(1) : c.Scalar(c.I1(), 1), parts.carried);
 }

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <map>
 
@@ -239,6 +240,48 @@ TEST(CorpusTest, OnnxTestDataIsImportedOrRefused) {
   }
   for (const std::string& failure : light.failures) ADD_FAILURE() << failure;
   EXPECT_EQ(light.unsupported, 0);
+}
+
+// Models with a few bytes changed: refused with a reason or imported, never a crash. Reproducible.
+TEST(CorpusTest, MutatedModelsAreImportedOrRefused) {
+  const fs::path root = FromEnvironment("PLIMSOLL_DEPS", "") / "onnx-wheel/onnx/backend/test/data/node";
+  if (!fs::is_directory(root)) GTEST_SKIP() << "ONNX's test data are not there";
+  const char* wanted = std::getenv("PLIMSOLL_FUZZ_COUNT");
+  const int count = wanted ? std::atoi(wanted) : 1;
+  uint64_t state = 88172645463325252;
+  auto random = [&](uint64_t below) {
+    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+    return state % below;
+  };
+  const fs::path folder = fs::temp_directory_path() / absl::StrCat("plimsoll_mutations_", ::getpid());
+  fs::create_directories(folder);
+  for (const fs::path& original : SortedEntries(root)) {
+    std::ifstream in(original / "model.onnx", std::ios::binary);
+    const std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    std::error_code ignored;
+    fs::remove_all(folder / "test_data_set_0");
+    fs::copy(original / "test_data_set_0", folder / "test_data_set_0", ignored);
+    for (int i = 0; i < count && !bytes.empty(); ++i) {
+      std::string mutated = bytes;
+      for (uint64_t change = 1 + random(3); change > 0; --change) {
+        const size_t at = random(mutated.size());
+        switch (random(5)) {
+          case 0: mutated[at] = static_cast<char>(random(256)); break;
+          case 1: mutated[at] ^= static_cast<char>(1 << random(8)); break;
+          case 2: mutated[at] = "\0\x7f\x80\xff"[random(4)]; break;
+          case 3: mutated.erase(at, 1 + random(4)); break;
+          default: mutated.insert(at, mutated.substr(at, 1 + random(8))); break;
+        }
+        if (mutated.empty()) mutated = "x";
+      }
+      std::ofstream(folder / "model.onnx", std::ios::binary) << mutated;
+      if (wanted) fs::copy_file(folder / "model.onnx", fs::temp_directory_path() / "plimsoll_last_mutation.onnx", fs::copy_options::overwrite_existing);
+      mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+      const absl::StatusOr<Imported> imported = ImportWithData(folder / "model.onnx", context);
+      EXPECT_NE(imported.status().code(), absl::StatusCode::kInternal) << original << " " << i << ": " << imported.status();
+    }
+  }
+  fs::remove_all(folder);
 }
 
 }  // namespace

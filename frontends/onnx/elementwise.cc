@@ -133,7 +133,7 @@ void Mean(NodeContext& c) {
 }
 
 void Where(NodeContext& c) { c.SetOutput(0, c.Select(c.Input(0), c.Input(1), c.Input(2))); }
-void Identity(NodeContext& c) { c.SetOutput(0, c.Input(0)); }
+void Identity(NodeContext& c) { c.SetOutput(0, c.AnyInput(0)); }
 
 // 4-bit and 2-bit integers are kept one to a byte; what does not fit wraps around.
 void CastToNarrow(NodeContext& c, Value x, const ElementFormat& format) {

@@ -45,6 +45,7 @@ void Bind(google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes, const onnx
 // `value`'s type as ONNX states it.
 onnx::TypeProto ProtoType(Value value) {
   onnx::TypeProto type;
+  if (!llvm::isa<mlir::RankedTensorType>(value.getType())) return type;
   const auto tensor = Emitter::TypeOf(value);
   type.mutable_tensor_type()->set_elem_type(OnnxElementType(tensor.getElementType()));
   auto* shape = type.mutable_tensor_type()->mutable_shape();
@@ -89,7 +90,9 @@ bool Importer::ExpandFunction(const onnx::NodeProto& node, Scope& scope, int ops
     body = *schema->GetFunction();
   } else if (schema->HasContextDependentFunction()) {
     std::vector<onnx::TypeProto> types;
-    for (const std::string& input : node.input()) types.push_back(input.empty() ? onnx::TypeProto() : ProtoType(*scope.Find(input)));
+    for (const std::string& input : node.input()) {
+      types.push_back(input.empty() ? onnx::TypeProto() : ProtoType(*scope.Find(input)));
+    }
     const onnx::FunctionBodyBuildContextImpl context(caller, types);
     if (!schema->BuildContextDependentFunction(context, body, opset) && !schema->BuildContextDependentFunction(context, body)) return false;
   } else {

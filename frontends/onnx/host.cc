@@ -157,7 +157,7 @@ void RegisterHost(Registry& r) {
   r.Add("DFT", Host("dft", {1, 2}));
   r.Add("STFT", Host("stft", {1, 3}));
   r.Add("MelWeightMatrix", Host("mel_weight_matrix", {0, 1}));
-  r.Add("Col2Im", Host("col2im", {1, 2}));
+  r.Add("Col2Im", Host("col2_im", {1, 2}));
   r.Add("DeformConv", Host("deform_conv"));
   r.Add("RandomNormal", Host("random_normal"));
   r.Add("RandomNormalLike", Host("random_normal_like"));

@@ -77,6 +77,10 @@ void Importer::Run(Imported& result) {
     const Value* value = scope.Find(output.name());
     if (!value) FailMalformed(absl::StrCat("the output '", output.name(), "' is not defined"));
     if (!*value) continue;
+    if (!llvm::isa<mlir::RankedTensorType>(value->getType())) {
+      unsupported_[{"output", "sequences as outputs"}].push_back(output.name());
+      continue;
+    }
     const mlir::RankedTensorType type = Emitter::TypeOf(*value);
     result.outputs.push_back({output.name(), DataTypeOf(type.getElementType()), type.getShape().vec(), false});
     results.push_back(*value);
@@ -92,6 +96,11 @@ void Importer::Run(Imported& result) {
   function.setType(builder_.getFunctionType(arguments, types));
   function->setAttr("plimsoll.input_names", builder_.getArrayAttr(input_names));
   function->setAttr("plimsoll.output_names", builder_.getArrayAttr(output_names));
+  std::vector<mlir::Attribute> fixed;
+  for (const Imported::Port& input : result.inputs) {
+    if (input.fixed) fixed.push_back(builder_.getStringAttr(input.name));
+  }
+  if (!fixed.empty()) function->setAttr("plimsoll.fixed_inputs", builder_.getArrayAttr(fixed));
   RemoveDeadCode(function.getBody());
   if (mlir::failed(mlir::verify(*result.module))) {
     throw ImportError(absl::InternalError(absl::StrCat("the imported graph is not valid: ", errors_.take())));
@@ -144,7 +153,8 @@ void Importer::AddUnsupported(const onnx::NodeProto& node, const std::string& re
 }
 
 void Importer::ConvertNode(const onnx::NodeProto& node, Scope& scope) {
-  ++converted_nodes_;
+  // Functions that call each other may stand for any number of nodes.
+  if (++converted_nodes_ > kMaxNodes) FailMalformed(absl::StrCat("it expands to more than ", kMaxNodes, " nodes"));
   const std::string domain = Domain(node.domain());
   bool poisoned = false;
   for (const std::string& input : node.input()) {

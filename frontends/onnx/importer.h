@@ -61,6 +61,7 @@ class Importer {
 
   // Where the walk is: function bodies may call functions, to a limit.
   static constexpr int kMaxDepth = 64;
+  static constexpr int64_t kMaxNodes = 4'000'000;
   // Nodes converted so far, those of unrolled loops counted each time.
   int64_t converted_nodes() const { return converted_nodes_; }
 

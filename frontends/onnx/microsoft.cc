@@ -1,4 +1,7 @@
 // The operators of the domain com.microsoft that models from onnxruntime's tools hold.
+#include <limits>
+#include <numeric>
+
 #include "frontends/onnx/recurrent.h"
 
 namespace plimsoll::onnx_frontend {
@@ -18,8 +21,26 @@ Value DequantizedWeights(NodeContext& c, Value w, Value scale, Value zero) {
   return c.Transpose(c.Mul(wide, per_column(scale)), {0, 2, 1});
 }
 
-// Inputs: X, W, R, B, sequence_lens, initial_h, initial_c, P, W_scale, W_zero_point, R_scale, R_zero_point. Computed in
-// float: onnxruntime rounds X and H to 8 bits, too.
+Dims AllAxes(NodeContext& c, Value x) {
+  Dims axes(c.Rank(x));
+  std::iota(axes.begin(), axes.end(), 0);
+  return axes;
+}
+
+// x rounded to 8 bits with one scale for all of it, as DynamicQuantizeLinear does, and back.
+Value Rounded(NodeContext& c, Value x) {
+  Value low = c.Clip(c.Reduce(graph::ReduceKind::min, x, AllAxes(c, x), false), -std::numeric_limits<float>::max(), 0);
+  Value high = c.Clip(c.Reduce(graph::ReduceKind::max, x, AllAxes(c, x), false), 0, std::numeric_limits<float>::max());
+  Value scale = c.Div(c.Sub(high, low), c.ScalarLike(x, 255));
+  scale = c.Select(c.Compare(graph::ComparePredicate::eq, scale, c.ScalarLike(x, 0)), c.ScalarLike(x, 1), scale);
+  auto round = [&](Value value) { return c.Unary<graph::RoundOp>(value); };
+  Value zero = round(c.Clip(c.Unary<graph::NegOp>(c.Div(low, scale)), 0, 255));
+  Value quantized = c.Clip(c.Add(round(c.Div(x, scale)), zero), 0, 255);
+  return c.Mul(c.Sub(quantized, zero), scale);
+}
+
+// Inputs: X, W, R, B, sequence_lens, initial_h, initial_c, P, W_scale, W_zero_point, R_scale, R_zero_point. X is rounded as
+// onnxruntime does; H, which it rounds in every step, is not.
 void DynamicQuantizeLstm(NodeContext& c) {
   if (c.HasInput(4)) {
     const std::optional<Dims> lengths = c.TryIntegers(c.Input(4));
@@ -30,7 +51,7 @@ void DynamicQuantizeLstm(NodeContext& c) {
   RecurrentNode node;
   node.kind = "lstm";
   node.direction = c.String("direction", "forward");
-  node.x = c.Input(0);
+  node.x = Rounded(c, c.Input(0));
   node.w = DequantizedWeights(c, c.Input(1), c.Input(8), c.OptionalInput(9));
   node.r = DequantizedWeights(c, c.Input(2), c.Input(10), c.OptionalInput(11));
   node.bias = c.OptionalInput(3);

@@ -75,7 +75,9 @@ void Split(NodeContext& c) {
   if (std::optional<Dims> given = c.AttributeOrInput("split", 1)) {
     sizes = *given;
   } else {
-    const int64_t count = c.Int("num_outputs", parts), part = (size + count - 1) / std::max<int64_t>(count, 1);
+    const int64_t count = c.Int("num_outputs", parts);
+    Check(count > 0 && count <= int64_t{1} << 31, "num_outputs is out of range");
+    const int64_t part = (size + count - 1) / count;
     for (int64_t i = 0; i < parts; ++i) sizes.push_back(std::clamp<int64_t>(size - i * part, 0, part));
   }
   Check(static_cast<int64_t>(sizes.size()) == parts, "as many sizes as outputs are needed");

@@ -58,9 +58,15 @@ void FailNeedsValues(const std::string& why, const std::vector<std::string>& inp
   throw ImportError(status);
 }
 
-Value NodeContext::Input(int i) const {
+Value NodeContext::AnyInput(int i) const {
   if (!HasInput(i)) FailMalformed(absl::StrCat("input ", i, " is missing"));
   return *scope_.Find(node_.input(i));
+}
+
+Value NodeContext::Input(int i) const {
+  Value value = AnyInput(i);
+  if (!llvm::isa<mlir::RankedTensorType>(value.getType())) FailUnsupported(absl::StrCat("input ", i, " is a sequence"));
+  return value;
 }
 
 std::vector<Value> NodeContext::Inputs() const {

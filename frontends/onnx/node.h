@@ -24,7 +24,8 @@ class NodeContext : public Emitter {
 
   int NumInputs() const { return node_.input_size(); }
   bool HasInput(int i) const { return i < node_.input_size() && !node_.input(i).empty(); }
-  Value Input(int i) const;            // throws where absent
+  Value Input(int i) const;            // throws where absent, or no tensor
+  Value AnyInput(int i) const;         // of any type (sequence.cc)
   Value OptionalInput(int i) const { return HasInput(i) ? Input(i) : Value(); }
   std::vector<Value> Inputs() const;   // all of a variadic operator
 

@@ -22,6 +22,7 @@ Registry::Registry() : table_(std::make_shared<Table>()) {
   RegisterControl(*this);
   RegisterQuantization(*this);
   RegisterHost(*this);
+  RegisterSequence(*this);
   RegisterMicrosoft(*this);
 }
 

@@ -39,6 +39,7 @@ void RegisterRecurrent(Registry& registry);
 void RegisterControl(Registry& registry);
 void RegisterQuantization(Registry& registry);
 void RegisterHost(Registry& registry);
+void RegisterSequence(Registry& registry);
 void RegisterMicrosoft(Registry& registry);
 
 }  // namespace plimsoll::onnx_frontend
