@@ -33,7 +33,10 @@ void Measure(const char* name, const std::string& text, const std::string& cpu) 
     memory.emplace_back(size + 64);
     for (size_t i = 0; i + 4 <= size; i += 4) {
       const float value = static_cast<float>(i % 977) / 500 - 1;
-      memcpy(memory.back().data() + i, &value, 4);
+      uint32_t bits;
+      memcpy(&bits, &value, 4);
+      bits = (bits & 0xffff0000) | bits >> 16;  // two bf16 of the same value
+      memcpy(memory.back().data() + i, &bits, 4);
     }
     bytes += size;
   }
@@ -45,7 +48,10 @@ void Measure(const char* name, const std::string& text, const std::string& cpu) 
   for (auto& buffer : memory) buffers.push_back(reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(buffer.data()) + 63) / 64 * 64));
   const double seconds = Best([&] { kernel.Call(buffers, 0, kernel.kernel().tiles); });
   std::vector<char> from(bytes / 2 + 1, 1), to(bytes / 2 + 1);
-  const double copy = Best([&] { memcpy(to.data(), from.data(), bytes / 2); });
+  const double copy = Best([&] {
+    memcpy(to.data(), from.data(), bytes / 2);
+    asm volatile("" ::"r"(to.data()) : "memory");
+  });
   printf("%-34s %8.3f ms %7.1f GB/s (memcpy %6.1f)  %7ld tiles, %5ld a task; add %.2f finish %.1f ms\n", name, seconds * 1e3, static_cast<double>(bytes) / seconds * 1e-9,
          static_cast<double>(bytes) / copy * 1e-9, static_cast<long>(kernel.kernel().tiles), static_cast<long>(kernel.kernel().tiles_per_task),
          kernel.add_seconds() * 1e3, kernel.finish_seconds() * 1e3);

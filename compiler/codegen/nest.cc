@@ -148,6 +148,14 @@ void ChooseVectors(Nest& nest, int vector_bits) {
   if (nest.vector_dim < 0) return;
   nest.lanes = lanes;
   while (nest.lanes > 4 && nest.lanes / 2 >= nest.extents[nest.vector_dim]) nest.lanes /= 2;
+  // Down columns: a few cache lines of each row at a time.
+  int64_t reduced = 1;
+  for (int d = 0; d < static_cast<int>(nest.extents.size()); ++d)
+    if (nest.reduced & Bit(d)) reduced *= nest.extents[d];
+  bool costly = nest.passes > 1;
+  for (auto [op, times] : nest.evaluations) costly |= IsCostly(llvm::cast<mlir::linalg::LinalgOp>(op));
+  if (!(nest.reduced & Bit(nest.vector_dim)) && reduced >= 16 && !costly && nest.evaluations.size() <= 4)
+    while (nest.lanes < 4 * lanes && nest.lanes * 2 <= nest.extents[nest.vector_dim]) nest.lanes *= 2;
 }
 
 // Where a load walks along another dim than the stores do, square blocks are transposed in registers.

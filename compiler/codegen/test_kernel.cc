@@ -57,8 +57,9 @@ TestKernel::TestKernel(const std::string& text, const std::string& cpu) {
   if (kernel_.tiles == 0) return;
   const int file = memfd_create("kernels", MFD_CLOEXEC);
   if (file < 0 || write(file, object_.data(), object_.size()) != static_cast<ssize_t>(object_.size())) Die("no memory file");
+  // dlopen knows libraries by name: the number stays taken as long as the library is open.
   library_ = dlopen(("/proc/self/fd/" + std::to_string(file)).c_str(), RTLD_NOW | RTLD_LOCAL);
-  close(file);
+  file_ = file;
   if (!library_) Die(dlerror());
   function_ = reinterpret_cast<decltype(function_)>(dlsym(library_, kernel_.symbol.c_str()));
   if (!function_) Die("no symbol " + kernel_.symbol);
@@ -66,6 +67,7 @@ TestKernel::TestKernel(const std::string& text, const std::string& cpu) {
 
 TestKernel::~TestKernel() {
   if (library_) dlclose(library_);
+  if (file_ >= 0) close(file_);
 }
 
 std::vector<std::string> TestKernel::Run(const std::vector<std::string>& operands, int parts) const {

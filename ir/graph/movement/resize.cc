@@ -87,11 +87,18 @@ FailureOr<Values> ResizeOp::lowerToLinalg(OpBuilder& builder, ValueRange inputs)
   const mlir::Type compute = llvm::isa<mlir::FloatType>(computeType(element)) ? computeType(element) : builder.getF32Type();
   llvm::SmallVector<Value> positions, weights;
   for (const Table& table : tables) {
-    const llvm::SmallVector<int64_t> shape{out[table.dim], table.taps};
-    positions.push_back(builder.create<arith::ConstantOp>(location, mlir::DenseElementsAttr::get(mlir::RankedTensorType::get(shape, builder.getI64Type()), llvm::ArrayRef<int64_t>(table.positions))));
-    if (nearest) continue;
+    // Tap by tap, so that neighbours along the dim lie side by side.
+    const llvm::SmallVector<int64_t> shape{table.taps, out[table.dim]};
+    llvm::SmallVector<int64_t> places;
     llvm::SmallVector<mlir::Attribute> values;
-    for (double w : table.weights) values.push_back(builder.getFloatAttr(compute, w));
+    for (int tap = 0; tap < table.taps; ++tap)
+      for (int64_t i = 0; i < out[table.dim]; ++i) {
+        const auto from = static_cast<size_t>(i * table.taps + tap);
+        places.push_back(table.positions[from]);
+        if (!nearest) values.push_back(builder.getFloatAttr(compute, table.weights[from]));
+      }
+    positions.push_back(builder.create<arith::ConstantOp>(location, mlir::DenseElementsAttr::get(mlir::RankedTensorType::get(shape, builder.getI64Type()), llvm::ArrayRef<int64_t>(places))));
+    if (nearest) continue;
     weights.push_back(builder.create<arith::ConstantOp>(location, mlir::DenseElementsAttr::get(mlir::RankedTensorType::get(shape, compute), values)));
   }
   return Values{buildElementwise(builder, location, {}, out, storageType(element), [&](Scalars& s, ValueRange) -> Value {
@@ -106,11 +113,11 @@ FailureOr<Values> ResizeOp::lowerToLinalg(OpBuilder& builder, ValueRange inputs)
       const Table& table = tables[number];
       Value loop = s.make<linalg::IndexOp>(table.dim), sum;
       for (int tap = 0; tap < table.taps; ++tap) {
-        Value position = s.make<tensor::ExtractOp>(positions[number], ValueRange{loop, s.index(tap)});
+        Value position = s.make<tensor::ExtractOp>(positions[number], ValueRange{s.index(tap), loop});
         at[table.dim] = s.make<arith::IndexCastOp>(s.builder.getIndexType(), position);
         Value value = interpolate(number + 1);
         if (nearest) return value;
-        value = s.make<arith::MulFOp>(value, s.make<tensor::ExtractOp>(weights[number], ValueRange{loop, s.index(tap)}));
+        value = s.make<arith::MulFOp>(value, s.make<tensor::ExtractOp>(weights[number], ValueRange{s.index(tap), loop}));
         sum = sum ? s.make<arith::AddFOp>(sum, value) : value;
       }
       return sum;
