@@ -35,9 +35,10 @@ class Stopwatch {
 
 // Shares of the whole, as measured on mid-sized models; for a progress display only.
 double FractionAt(const std::string& stage) {
-  const std::pair<const char*, double> shares[] = {{"import", 0},    {"simplify", 0.2}, {"fuse", 0.25},
-                                                   {"layout", 0.3},  {"select", 0.35},  {"schedule", 0.45},
-                                                   {"codegen", 0.5}, {"emit", 0.9},     {"validate", 0.98}};
+  const std::pair<const char*, double> shares[] = {{"import", 0},      {"simplify", 0.15}, {"legalize", 0.2},
+                                                   {"layout", 0.22},   {"post-ops", 0.24}, {"fuse", 0.25},
+                                                   {"select", 0.4},    {"schedule", 0.45}, {"codegen", 0.5},
+                                                   {"emit", 0.9},      {"validate", 0.98}};
   for (const auto& [name, share] : shares) {
     if (stage == name) return share;
   }

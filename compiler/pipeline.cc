@@ -13,6 +13,7 @@
 #include "mlir/Transforms/Passes.h"
 #include "passes/fuse/fuse_pass.h"
 #include "passes/fuse/post_ops_pass.h"
+#include "passes/layout/layout_pass.h"
 #include "passes/schedule/schedule_pass.h"
 #include "passes/select/legalize_pass.h"
 #include "passes/select/select_pass.h"
@@ -37,6 +38,11 @@ std::vector<Stage> Stages(RuntimeLibraryModel* library, std::vector<absl::Status
          manager.addPass(mlir::createCSEPass());
        }},
       {"legalize", true, [=](mlir::OpPassManager& manager) { manager.addPass(passes::CreateLegalizePass(*library)); }},
+      {"layout", false, [](mlir::OpPassManager& manager) {
+         manager.addPass(passes::CreateLayoutPass());
+         manager.addPass(passes::CreateSimplifyPass());
+         manager.addPass(mlir::createCSEPass());
+       }},
       {"post-ops", false, [](mlir::OpPassManager& manager) { manager.addPass(passes::CreatePostOpsPass()); }},
       {"fuse", false,
        [](mlir::OpPassManager& manager) {

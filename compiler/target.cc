@@ -4,7 +4,10 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "runtime/library/library.h"
 
 namespace plimsoll::compiler {
@@ -15,6 +18,17 @@ int CoresOfThisProcess() {
   CPU_ZERO(&set);
   if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
   return std::max(1, CPU_COUNT(&set));
+}
+
+// What the kernels may need of the CPU, out of all that LLVM says of it: the features that it has of the vector units.
+std::string NeededFeatures(const std::string& features) {
+  std::vector<std::string> needed;
+  for (absl::string_view feature : absl::StrSplit(features, ',', absl::SkipEmpty())) {
+    for (absl::string_view prefix : {"+avx", "+fma", "+f16c", "+bmi2"}) {
+      if (absl::StartsWith(feature, prefix)) needed.push_back(std::string(feature));
+    }
+  }
+  return absl::StrJoin(needed, ",");
 }
 
 // The highest of oneDNN's levels that it has here: the first cap asked that is not refused.
@@ -55,7 +69,7 @@ absl::StatusOr<ResolvedTarget> ResolveTarget(const std::string& name, int thread
   target.cpu = *std::move(cpu);
   target.plan.set_kind(plan::Target::CPU);
   target.plan.set_isa(level == "native" ? target.cpu.cpu : level);
-  target.plan.set_features(target.cpu.features);
+  target.plan.set_features(NeededFeatures(target.cpu.features));
   target.plan.set_threads(threads > 0 ? threads : CoresOfThisProcess());
   if (level == "native") {
     absl::StatusOr<std::string> isa = LibraryIsa(target.plan);

@@ -196,7 +196,7 @@ class Folder {
   bool MayOverwrite(mlir::Value value, mlir::Operation* user) {
     mlir::Operation* producer = value.getDefiningOp();
     if (producer == nullptr || producer->getBlock() != user->getBlock() || load_time_.Contains(value)) return false;
-    if (llvm::isa<graph::ViewInterface>(producer)) return false;
+    if (llvm::isa<graph::ViewInterface>(producer) || llvm::is_contained(op_->getOperands(), value)) return false;
     return llvm::all_of(value.getUsers(), [&](mlir::Operation* other) {
       return other == user || (other->getBlock() == user->getBlock() && other->isBeforeInBlock(user) &&
                                !llvm::isa<graph::ViewInterface>(other));

@@ -1,13 +1,25 @@
-// mlir-opt for the dialect `graph`: what the lit tests run.
+// mlir-opt for the dialect `graph` and the passes on it: what the lit tests run.
 #include "ir/graph/graph.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "mlir/Transforms/Passes.h"
+#include "passes/fuse/fuse_pass.h"
+#include "passes/fuse/post_ops_pass.h"
+#include "passes/layout/layout_pass.h"
+#include "passes/schedule/schedule_pass.h"
+#include "passes/select/select_pass.h"
+#include "passes/simplify/simplify_pass.h"
 
 int main(int argc, char** argv) {
   mlir::DialectRegistry registry;
   registry.insert<plimsoll::graph::GraphDialect, mlir::func::FuncDialect>();
   mlir::registerCanonicalizerPass();
   mlir::registerCSEPass();
+  plimsoll::passes::RegisterSimplifyPass();
+  plimsoll::passes::RegisterLayoutPass();
+  plimsoll::passes::RegisterPostOpsPass();
+  plimsoll::passes::RegisterFusePass();
+  plimsoll::passes::RegisterSelectPass();
+  plimsoll::passes::RegisterSchedulePass();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Passes of the dialect graph\n", registry));
 }

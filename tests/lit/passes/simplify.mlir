@@ -1,0 +1,59 @@
+// RUN: plimsoll-opt %s -plimsoll-simplify | FileCheck %s
+
+// Transposes of the last two dims go into the product; a constant factor becomes its scale.
+// CHECK-LABEL: func.func @dot
+// CHECK-SAME: (%[[Q:.*]]: tensor<2x8x4xf32>, %[[K:.*]]: tensor<2x8x4xf32>)
+// CHECK-NOT: graph.transpose
+// CHECK-NOT: graph.mul
+// CHECK: "graph.dot_general"(%[[Q]], %[[K]])
+// CHECK-SAME: scale = 5.000000e-01
+// CHECK-SAME: transpose_rhs = true
+func.func @dot(%q: tensor<2x8x4xf32>, %k: tensor<2x8x4xf32>) -> tensor<2x8x8xf32> {
+  %half = graph.constant dense<0.5> : tensor<f32>
+  %s = graph.mul %q, %half : (tensor<2x8x4xf32>, tensor<f32>) -> tensor<2x8x4xf32>
+  %t = graph.transpose %k by [0, 2, 1] : tensor<2x8x4xf32> -> tensor<2x4x8xf32>
+  %0 = "graph.dot_general"(%s, %t) <{operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0>}> : (tensor<2x8x4xf32>, tensor<2x4x8xf32>) -> tensor<2x8x8xf32>
+  return %0 : tensor<2x8x8xf32>
+}
+
+// CHECK-LABEL: func.func @neutral
+// CHECK-SAME: (%[[X:.*]]: tensor<4xf32>)
+// CHECK-NEXT: return %[[X]]
+func.func @neutral(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %one = graph.constant dense<1.0> : tensor<f32>
+  %zero = graph.constant dense<0.0> : tensor<f32>
+  %0 = graph.mul %one, %x : (tensor<f32>, tensor<4xf32>) -> tensor<4xf32>
+  %1 = graph.div %0, %one : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %2 = graph.sub %1, %zero : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  return %2 : tensor<4xf32>
+}
+
+// x + 0 is not x where x is -0.
+// CHECK-LABEL: func.func @negative_zero
+// CHECK: graph.add
+func.func @negative_zero(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %zero = graph.constant dense<0.0> : tensor<f32>
+  %0 = graph.add %x, %zero : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// Two transposes are one; one that moves dims of size 1 only is a reshape.
+// CHECK-LABEL: func.func @transposes
+// CHECK: graph.transpose %{{.*}} by [1, 2, 0]
+// CHECK-NOT: graph.transpose
+// CHECK: graph.reshape
+func.func @transposes(%x: tensor<2x3x4xf32>, %y: tensor<3x1x4xf32>) -> (tensor<3x4x2xf32>, tensor<1x3x4xf32>) {
+  %0 = graph.transpose %x by [1, 0, 2] : tensor<2x3x4xf32> -> tensor<3x2x4xf32>
+  %1 = graph.transpose %0 by [0, 2, 1] : tensor<3x2x4xf32> -> tensor<3x4x2xf32>
+  %2 = graph.transpose %y by [1, 0, 2] : tensor<3x1x4xf32> -> tensor<1x3x4xf32>
+  return %1, %2 : tensor<3x4x2xf32>, tensor<1x3x4xf32>
+}
+
+// CHECK-LABEL: func.func @expand
+// CHECK-NOT: graph.expand
+// CHECK: graph.add %{{.*}} : (tensor<2x3xf32>, tensor<1x3xf32>) -> tensor<2x3xf32>
+func.func @expand(%x: tensor<2x3xf32>, %y: tensor<1x3xf32>) -> tensor<2x3xf32> {
+  %0 = graph.expand %y : tensor<1x3xf32> -> tensor<2x3xf32>
+  %1 = graph.add %x, %0 : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3xf32>
+  return %1 : tensor<2x3xf32>
+}
