@@ -37,7 +37,8 @@ FailureOr<SmallVector<Value>> finish(mlir::OpBuilder& builder, mlir::OperationSt
   std::optional<mlir::RegisteredOperationName> name = state.name.getRegisteredInfo();
   if (!name) return mlir::emitError(state.location) << "'" << state.name << "' is not registered", mlir::failure();
   for (Value operand : state.operands)
-    if (!operand) return mlir::emitError(state.location) << "'" << state.name << "' has a null operand", mlir::failure();
+    if (!operand)
+      return mlir::emitError(state.location) << "'" << state.name << "' has a null operand", mlir::failure();
   if (infer) {
     auto* interface = name->getInterface<mlir::InferTypeOpInterface>();
     mlir::DictionaryAttr attributes = state.attributes.getDictionary(context);
@@ -85,7 +86,8 @@ Value integers(mlir::OpBuilder& builder, mlir::Location location, llvm::ArrayRef
 Value scalar(mlir::OpBuilder& builder, mlir::Location location, mlir::Type element, double value) {
   auto type = mlir::RankedTensorType::get({}, element);
   if (auto format = llvm::dyn_cast<mlir::FloatType>(element))
-    return constant(builder, location, mlir::DenseElementsAttr::get(type, mlir::FloatAttr::get(format, value).getValue()));
+    return constant(builder, location,
+                    mlir::DenseElementsAttr::get(type, mlir::FloatAttr::get(format, value).getValue()));
   llvm::APSInt integer(element.getIntOrFloatBitWidth(), element.isUnsignedInteger());
   bool exact = false;
   if (element.isInteger(1)) {
@@ -124,8 +126,9 @@ std::optional<SmallVector<double>> floatsOf(Value value) {
   }
   if (std::optional<SmallVector<int64_t>> integers = integersOf(value)) {
     for (int64_t integer : *integers)
-      result.push_back(elements.getElementType().isUnsignedInteger(64) ? static_cast<double>(static_cast<uint64_t>(integer))
-                                                                       : static_cast<double>(integer));
+      result.push_back(elements.getElementType().isUnsignedInteger(64)
+                           ? static_cast<double>(static_cast<uint64_t>(integer))
+                           : static_cast<double>(integer));
     return result;
   }
   return std::nullopt;

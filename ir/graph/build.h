@@ -15,7 +15,8 @@ namespace plimsoll::graph::build {
 inline constexpr int64_t kMaxFoldedElements = 65536;
 
 // Infers the result types (where `infer`; else they are in `state`), creates the operation, verifies and folds it.
-mlir::FailureOr<llvm::SmallVector<mlir::Value>> finish(mlir::OpBuilder& builder, mlir::OperationState& state, bool infer);
+mlir::FailureOr<llvm::SmallVector<mlir::Value>> finish(mlir::OpBuilder& builder, mlir::OperationState& state,
+                                                       bool infer);
 
 // Many results. The arguments are those of Op's generated builders without the result types for operations that infer
 // them, with them for the others (reshape, cast, expand, iota, resize, host_call, ...); or

@@ -32,13 +32,15 @@ TEST_F(BuildTest, ReportsWhatDoesNotVerify) {
 TEST_F(BuildTest, TakesAttributesByName) {
   mlir::Value x = input("tensor<2x3xf32>");
   auto permutation = builder.getNamedAttr("permutation", builder.getDenseI64ArrayAttr({1, 0}));
-  auto y = build::op<TransposeOp>(builder, location, mlir::ValueRange{x}, llvm::ArrayRef<mlir::NamedAttribute>{permutation});
+  auto y =
+      build::op<TransposeOp>(builder, location, mlir::ValueRange{x}, llvm::ArrayRef<mlir::NamedAttribute>{permutation});
   ASSERT_TRUE(mlir::succeeded(y));
   EXPECT_EQ(y->getType(), type("tensor<3x2xf32>"));
 }
 
 TEST_F(BuildTest, FoldsToAConstantAndLeavesNoOperation) {
-  auto sum = build::op<AddOp>(builder, location, constant("dense<[1, 2]> : tensor<2xi64>"), constant("dense<5> : tensor<i64>"));
+  auto sum = build::op<AddOp>(builder, location, constant("dense<[1, 2]> : tensor<2xi64>"),
+                              constant("dense<5> : tensor<i64>"));
   EXPECT_THAT(values(sum), ElementsAre(6, 7));
   module->walk([](mlir::Operation* op) { EXPECT_FALSE(llvm::isa<AddOp>(op)); });
 }
@@ -52,8 +54,8 @@ TEST_F(BuildTest, FoldsToAnOperand) {
 
 TEST_F(BuildTest, InfersManyResults) {
   auto results = build::ops<RecurrentOp>(builder, location, input("tensor<7x2x3xf32>"), input("tensor<1x20x3xf32>"),
-                                         input("tensor<1x20x5xf32>"), mlir::Value(), mlir::Value(), mlir::Value(), "lstm",
-                                         "forward", uint64_t{5});
+                                         input("tensor<1x20x5xf32>"), mlir::Value(), mlir::Value(), mlir::Value(),
+                                         "lstm", "forward", uint64_t{5});
   ASSERT_TRUE(mlir::succeeded(results));
   ASSERT_EQ(results->size(), 3u);
   EXPECT_EQ((*results)[0].getType(), type("tensor<7x1x2x5xf32>"));
@@ -70,7 +72,8 @@ TEST_F(BuildTest, RefusesHostileSizes) {
   EXPECT_THAT(errors.take(), HasSubstr("(S1)"));
   EXPECT_TRUE(mlir::failed(build::op<TransposeOp>(builder, location, x, llvm::ArrayRef<int64_t>{-1, 0})));
   EXPECT_THAT(errors.take(), HasSubstr("(M2)"));
-  EXPECT_TRUE(mlir::failed(build::op<SoftmaxOp>(builder, location, input("tensor<2xf32>"), static_cast<uint64_t>(INT64_MIN))));
+  EXPECT_TRUE(
+      mlir::failed(build::op<SoftmaxOp>(builder, location, input("tensor<2xf32>"), static_cast<uint64_t>(INT64_MIN))));
   EXPECT_THAT(errors.take(), HasSubstr("(S5)"));
 }
 
@@ -78,8 +81,9 @@ TEST_F(BuildTest, InfersConvolutionAndPoolSizes) {
   mlir::Value image = input("tensor<1x3x224x224xf32>");
   const std::vector<int64_t> two{2, 2}, one{1, 1}, three{3, 3}, zero{0, 0};
   auto convolution = [&](mlir::Value x, mlir::Value w, bool transposed, bool last) {
-    return build::op<ConvolutionOp>(builder, location, x, w, mlir::Value(), mlir::Value(), mlir::Value(), mlir::ValueRange(), two,
-                                    one, three, three, uint64_t{1}, transposed, llvm::ArrayRef<int64_t>(), last, mlir::ArrayAttr());
+    return build::op<ConvolutionOp>(builder, location, x, w, mlir::Value(), mlir::Value(), mlir::Value(),
+                                    mlir::ValueRange(), two, one, three, three, uint64_t{1}, transposed,
+                                    llvm::ArrayRef<int64_t>(), last, mlir::ArrayAttr());
   };
   auto y = convolution(image, input("tensor<64x3x7x7xf32>"), false, false);
   ASSERT_TRUE(mlir::succeeded(y));
@@ -98,9 +102,9 @@ TEST_F(BuildTest, InfersConvolutionAndPoolSizes) {
 }
 
 TEST_F(BuildTest, ProductsOfBytesAccumulateInto32Bits) {
-  auto y = build::op<DotGeneralOp>(builder, location, input("tensor<5x1x2x3xui8>"), input("tensor<4x3xi8>"), mlir::Value(),
-                                   mlir::Value(), mlir::Value(), mlir::ValueRange(), false, true, llvm::APFloat(1.0),
-                                   mlir::ArrayAttr());
+  auto y = build::op<DotGeneralOp>(builder, location, input("tensor<5x1x2x3xui8>"), input("tensor<4x3xi8>"),
+                                   mlir::Value(), mlir::Value(), mlir::Value(), mlir::ValueRange(), false, true,
+                                   llvm::APFloat(1.0), mlir::ArrayAttr());
   ASSERT_TRUE(mlir::succeeded(y));
   EXPECT_EQ(y->getType(), type("tensor<5x1x2x4xi32>"));
 }
@@ -108,7 +112,9 @@ TEST_F(BuildTest, ProductsOfBytesAccumulateInto32Bits) {
 TEST_F(BuildTest, ViewsKnowTheirOffset) {
   mlir::Value x = input("tensor<4x3x8xf32>");
   auto offset = [&](llvm::ArrayRef<int64_t> starts, llvm::ArrayRef<int64_t> sizes, llvm::ArrayRef<int64_t> strides) {
-    return build::op<SliceOp>(builder, location, x, starts, sizes, strides)->getDefiningOp<ViewInterface>().viewByteOffset();
+    return build::op<SliceOp>(builder, location, x, starts, sizes, strides)
+        ->getDefiningOp<ViewInterface>()
+        .viewByteOffset();
   };
   EXPECT_EQ(offset({1, 0, 0}, {2, 3, 8}, {1, 1, 1}), 96);
   EXPECT_EQ(offset({2, 1, 3}, {1, 1, 5}, {1, 1, 1}), 4 * (48 + 8 + 3));

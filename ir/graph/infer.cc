@@ -50,7 +50,8 @@ LogicalResult requireStatic(OptionalLocation location, mlir::ValueRange operands
     if (!type) return emitOptionalError(location, "(S4) an operand is not a ranked tensor");
     if (!type.hasStaticShape())
       return emitOptionalError(location, "(S4) an operand's dimensions are known only at run time: ", type);
-    if (!elementCount(type.getShape())) return emitOptionalError(location, "(S3) an operand has too many elements: ", type);
+    if (!elementCount(type.getShape()))
+      return emitOptionalError(location, "(S3) an operand has too many elements: ", type);
   }
   return success();
 }

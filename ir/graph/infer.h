@@ -12,10 +12,10 @@ using Shape = llvm::SmallVector<int64_t>;
 using OptionalLocation = std::optional<mlir::Location>;
 
 // The definition of Op::inferReturnTypes, with its parameters named as the bodies use them.
-#define PLIMSOLL_INFER(Op)                                                                                             \
-  mlir::LogicalResult Op::inferReturnTypes(mlir::MLIRContext* context, std::optional<mlir::Location> location,         \
-                                           mlir::ValueRange operands, mlir::DictionaryAttr attributes,                 \
-                                           mlir::OpaqueProperties properties, mlir::RegionRange regions,               \
+#define PLIMSOLL_INFER(Op)                                                                                     \
+  mlir::LogicalResult Op::inferReturnTypes(mlir::MLIRContext* context, std::optional<mlir::Location> location, \
+                                           mlir::ValueRange operands, mlir::DictionaryAttr attributes,         \
+                                           mlir::OpaqueProperties properties, mlir::RegionRange regions,       \
                                            llvm::SmallVectorImpl<mlir::Type>& types)
 // The adaptor over these parameters.
 #define PLIMSOLL_ADAPTOR(Op) Op::Adaptor adaptor(operands, attributes, properties, regions)
@@ -24,7 +24,9 @@ using OptionalLocation = std::optional<mlir::Location>;
 inline constexpr int64_t kMaxSize = int64_t{1} << 48;
 inline constexpr int64_t kMaxRank = 64;
 
-inline mlir::RankedTensorType tensorType(mlir::Value value) { return llvm::cast<mlir::RankedTensorType>(value.getType()); }
+inline mlir::RankedTensorType tensorType(mlir::Value value) {
+  return llvm::cast<mlir::RankedTensorType>(value.getType());
+}
 
 // i1.
 bool isBool(mlir::Type element);

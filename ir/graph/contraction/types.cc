@@ -1,9 +1,9 @@
-// Constraints: (D1) ranks are at least 2; (D2) the contracted dims are equal; (D3) element types fit: equal floats, equal
-// integers, or i8 and ui8 in any mix; (D4) the bias broadcasts to the result; (D5) zero points are scalars or have one
-// element a row of lhs (a column of rhs), in the operand's type, on 8-bit integers only; (D6) post_ops are dictionaries with
-// kind "eltwise", "binary" or "sum" and a function (but for sum), and each binary and sum has its operand, in order, which
-// broadcasts to the result (sum: has its type); (K1) at least one spatial dim, equal ranks; (K2) channels and groups fit;
-// W1..W3.
+// Constraints: (D1) ranks are at least 2; (D2) the contracted dims are equal; (D3) element types fit: equal floats,
+// equal integers, or i8 and ui8 in any mix; (D4) the bias broadcasts to the result; (D5) zero points are scalars or
+// have one element a row of lhs (a column of rhs), in the operand's type, on 8-bit integers only; (D6) post_ops are
+// dictionaries with kind "eltwise", "binary" or "sum" and a function (but for sum), and each binary and sum has its
+// operand, in order, which broadcasts to the result (sum: has its type); (K1) at least one spatial dim, equal ranks;
+// (K2) channels and groups fit; W1..W3.
 #include "ir/graph/window.h"
 
 namespace plimsoll::graph {
@@ -34,7 +34,8 @@ LogicalResult verifyPostOps(mlir::Operation* op, std::optional<mlir::ArrayAttr> 
       auto dictionary = llvm::dyn_cast<mlir::DictionaryAttr>(attribute);
       auto kind = dictionary ? dictionary.getAs<mlir::StringAttr>("kind") : mlir::StringAttr();
       if (!kind || (kind != "eltwise" && kind != "binary" && kind != "sum"))
-        return op->emitOpError("(D6) a post operation is a dictionary with kind \"eltwise\", \"binary\" or \"sum\", found ")
+        return op->emitOpError(
+                   "(D6) a post operation is a dictionary with kind \"eltwise\", \"binary\" or \"sum\", found ")
                << attribute;
       if (kind != "sum" && !dictionary.getAs<mlir::StringAttr>("function"))
         return op->emitOpError("(D6) the post operation names no function: ") << attribute;
@@ -101,7 +102,9 @@ LogicalResult DotGeneralOp::verify() {
 PrecisionClass DotGeneralOp::precisionClass() { return PrecisionClass::LOW; }
 SmallVector<unsigned> DotGeneralOp::packableOperands() {
   // A batched rhs has no packed layout.
-  auto matrix = [](mlir::RankedTensorType type) { return llvm::all_of(type.getShape().drop_back(2), [](int64_t d) { return d == 1; }); };
+  auto matrix = [](mlir::RankedTensorType type) {
+    return llvm::all_of(type.getShape().drop_back(2), [](int64_t d) { return d == 1; });
+  };
   SmallVector<unsigned> result;
   if (matrix(getRhs().getType())) result.push_back(1);
   return result;
@@ -112,7 +115,8 @@ PLIMSOLL_INFER(ConvolutionOp) {
   if (failed(requireStatic(location, operands))) return failure();
   mlir::RankedTensorType type = tensorType(adaptor.getOperand()), weights = tensorType(adaptor.getWeights());
   if (type.getRank() < 3 || weights.getRank() != type.getRank())
-    return emitOptionalError(location, "(K1) expected an operand with spatial dimensions and weights of the same rank, found ",
+    return emitOptionalError(location,
+                             "(K1) expected an operand with spatial dimensions and weights of the same rank, found ",
                              type, " and ", weights);
   size_t spatial = type.getRank() - 2;
   bool last = adaptor.getChannelsLast();
@@ -124,8 +128,10 @@ PLIMSOLL_INFER(ConvolutionOp) {
               (transposed ? in == channels && channels % groups == 0
                           : channels % groups == 0 && in == channels / groups && out % groups == 0);
   if (!fits)
-    return emitOptionalError(location, "(K2) weights ", weights, " in ", groups, " groups do not fit ", channels, " channels");
-  if (transposed && __builtin_mul_overflow(out, groups, &out)) return emitOptionalError(location, "(S1) too many channels");
+    return emitOptionalError(location, "(K2) weights ", weights, " in ", groups, " groups do not fit ", channels,
+                             " channels");
+  if (transposed && __builtin_mul_overflow(out, groups, &out))
+    return emitOptionalError(location, "(S1) too many channels");
   FailureOr<Type> element = accumulated(location, type.getElementType(), weights.getElementType());
   if (failed(element)) return failure();
   Window window{weights.getShape().drop_front(2), adaptor.getStrides(), adaptor.getDilations(), adaptor.getPadsBegin(),

@@ -16,7 +16,8 @@ Cost total(mlir::Region& region) {
     sum.contraction_flops += part.contraction_flops;
     sum.vector_flops += part.vector_flops;
     if (__builtin_add_overflow(sum.bytes_read, part.bytes_read, &sum.bytes_read)) sum.bytes_read = INT64_MAX;
-    if (__builtin_add_overflow(sum.bytes_written, part.bytes_written, &sum.bytes_written)) sum.bytes_written = INT64_MAX;
+    if (__builtin_add_overflow(sum.bytes_written, part.bytes_written, &sum.bytes_written))
+      sum.bytes_written = INT64_MAX;
   }
   return sum;
 }
@@ -38,7 +39,8 @@ Cost LoopOp::cost() {
     double product = static_cast<double>(bytes) * trips;
     return product < 9e18 ? static_cast<int64_t>(product) : INT64_MAX;
   };
-  return {once.contraction_flops * trips, once.vector_flops * trips, scaled(once.bytes_read), scaled(once.bytes_written)};
+  return {once.contraction_flops * trips, once.vector_flops * trips, scaled(once.bytes_read),
+          scaled(once.bytes_written)};
 }
 
 }  // namespace plimsoll::graph

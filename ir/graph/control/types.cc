@@ -23,22 +23,24 @@ mlir::LogicalResult IfOp::verify() {
   return mlir::success();
 }
 
-// Constraints: C1; (C3) max_trips is not negative; (C4) the block takes the iteration number (tensor<i64>) and the carried
-// values; (C5) it yields a condition and the carried values' types, which are the results' types.
+// Constraints: C1; (C3) max_trips is not negative; (C4) the block takes the iteration number (tensor<i64>) and the
+// carried values; (C5) it yields a condition and the carried values' types, which are the results' types.
 mlir::LogicalResult LoopOp::verify() {
   if (!isCondition(getCondition().getType())) return emitOpError("(C1) the condition is ") << getCondition().getType();
-  if (static_cast<int64_t>(getMaxTrips()) < 0) return emitOpError("(C3) max_trips is ") << static_cast<int64_t>(getMaxTrips());
+  if (static_cast<int64_t>(getMaxTrips()) < 0)
+    return emitOpError("(C3) max_trips is ") << static_cast<int64_t>(getMaxTrips());
   mlir::Block& block = getBody().front();
   auto number = mlir::RankedTensorType::get({}, mlir::IntegerType::get(getContext(), 64));
   if (block.getNumArguments() != getCarried().size() + 1 || block.getArgument(0).getType() != number ||
       mlir::TypeRange(block.getArgumentTypes()).drop_front() != mlir::TypeRange(getCarried()))
-    return emitOpError("(C4) the block takes (") << block.getArgumentTypes() << "), expected (" << number << ", "
-                                                 << mlir::TypeRange(getCarried()) << ")";
+    return emitOpError("(C4) the block takes (")
+           << block.getArgumentTypes() << "), expected (" << number << ", " << mlir::TypeRange(getCarried()) << ")";
   auto yield = llvm::dyn_cast<YieldOp>(block.back());
   if (!yield || yield.getNumOperands() == 0 || !isCondition(yield.getOperand(0).getType()) ||
       mlir::TypeRange(yield.getOperandTypes()).drop_front() != mlir::TypeRange(getCarried()) ||
       mlir::TypeRange(getCarried()) != mlir::TypeRange(getResultTypes()))
-    return emitOpError("(C5) the block does not yield a condition and the carried values (") << mlir::TypeRange(getCarried()) << ")";
+    return emitOpError("(C5) the block does not yield a condition and the carried values (")
+           << mlir::TypeRange(getCarried()) << ")";
   return mlir::success();
 }
 

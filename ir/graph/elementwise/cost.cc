@@ -1,4 +1,5 @@
-// Operations an element: 1 for what is one instruction, and about the instructions of a vectorized polynomial for the rest.
+// Operations an element: 1 for what is one instruction, and about the instructions of a vectorized polynomial for the
+// rest.
 #include "ir/graph/work.h"
 
 namespace plimsoll::graph {
@@ -53,18 +54,34 @@ PER_RESULT(SelectOp, 1)
 Cost ActivationOp::cost() {
   double operations = 2;
   switch (getKind()) {
-    case ActivationKind::relu: operations = 1; break;
+    case ActivationKind::relu:
+      operations = 1;
+      break;
     case ActivationKind::leaky_relu:
-    case ActivationKind::clip: operations = 2; break;
-    case ActivationKind::hard_sigmoid: operations = 4; break;
-    case ActivationKind::hard_swish: operations = 5; break;
-    case ActivationKind::elu: operations = 12; break;
+    case ActivationKind::clip:
+      operations = 2;
+      break;
+    case ActivationKind::hard_sigmoid:
+      operations = 4;
+      break;
+    case ActivationKind::hard_swish:
+      operations = 5;
+      break;
+    case ActivationKind::elu:
+      operations = 12;
+      break;
     case ActivationKind::sigmoid:
-    case ActivationKind::silu: operations = 15; break;
+    case ActivationKind::silu:
+      operations = 15;
+      break;
     case ActivationKind::gelu_tanh:
     case ActivationKind::softplus:
-    case ActivationKind::gelu_erf: operations = 25; break;
-    case ActivationKind::mish: operations = 40; break;
+    case ActivationKind::gelu_erf:
+      operations = 25;
+      break;
+    case ActivationKind::mish:
+      operations = 40;
+      break;
   }
   return perResult(*this, operations);
 }

@@ -22,15 +22,18 @@ bool isAll(Attribute attribute, double number, bool negative_zero = false) {
   auto elements = llvm::dyn_cast_or_null<DenseElementsAttr>(attribute);
   if (!elements || !elements.isSplat()) return false;
   switch (evaluate::kindOf(elements.getElementType())) {
-    case evaluate::Kind::BOOL: return elements.getSplatValue<bool>() == (number != 0);
+    case evaluate::Kind::BOOL:
+      return elements.getSplatValue<bool>() == (number != 0);
     case evaluate::Kind::SIGNED:
-    case evaluate::Kind::UNSIGNED: return elements.getSplatValue<llvm::APInt>() == static_cast<uint64_t>(number);
+    case evaluate::Kind::UNSIGNED:
+      return elements.getSplatValue<llvm::APInt>() == static_cast<uint64_t>(number);
     case evaluate::Kind::FLOAT: {
       llvm::APFloat value = elements.getSplatValue<llvm::APFloat>();
       if (number == 0) return value.isZero() && value.isNegative() == negative_zero;
       return value.convertToDouble() == number;
     }
-    case evaluate::Kind::OTHER: break;
+    case evaluate::Kind::OTHER:
+      break;
   }
   return false;
 }
@@ -40,8 +43,10 @@ Value same(Value value, mlir::Type type) { return value.getType() == type ? valu
 
 }  // namespace
 
-#define FOLD_UNARY(Op, FUNCTION) \
-  OpFoldResult Op::fold(FoldAdaptor adaptor) { return folded(evaluate::unary(Unary::FUNCTION, getType(), adaptor.getOperand())); }
+#define FOLD_UNARY(Op, FUNCTION)                                                      \
+  OpFoldResult Op::fold(FoldAdaptor adaptor) {                                        \
+    return folded(evaluate::unary(Unary::FUNCTION, getType(), adaptor.getOperand())); \
+  }
 FOLD_UNARY(AbsOp, ABS)
 FOLD_UNARY(SignOp, SIGN)
 FOLD_UNARY(ExpOp, EXP)
@@ -69,9 +74,9 @@ FOLD_UNARY(IsNanOp, IS_NAN)
 #undef FOLD_UNARY
 
 // Twice is the operand itself.
-#define FOLD_INVOLUTION(Op, FUNCTION)                                           \
-  OpFoldResult Op::fold(FoldAdaptor adaptor) {                                  \
-    if (auto inner = getOperand().getDefiningOp<Op>()) return inner.getOperand(); \
+#define FOLD_INVOLUTION(Op, FUNCTION)                                                 \
+  OpFoldResult Op::fold(FoldAdaptor adaptor) {                                        \
+    if (auto inner = getOperand().getDefiningOp<Op>()) return inner.getOperand();     \
     return folded(evaluate::unary(Unary::FUNCTION, getType(), adaptor.getOperand())); \
   }
 FOLD_INVOLUTION(NegOp, NEG)
@@ -80,7 +85,8 @@ FOLD_INVOLUTION(NotOp, NOT)
 
 OpFoldResult IsInfOp::fold(FoldAdaptor adaptor) {
   // Asked for neither infinity, the answer is always no.
-  if (!getPositive() && !getNegative()) return evaluate::isSmall(getType()) ? folded(DenseElementsAttr::get(getType(), false)) : OpFoldResult();
+  if (!getPositive() && !getNegative())
+    return evaluate::isSmall(getType()) ? folded(DenseElementsAttr::get(getType(), false)) : OpFoldResult();
   Unary function = getPositive() && getNegative() ? Unary::IS_INFINITY
                    : getPositive()                ? Unary::IS_POSITIVE_INFINITY
                                                   : Unary::IS_NEGATIVE_INFINITY;
@@ -89,8 +95,10 @@ OpFoldResult IsInfOp::fold(FoldAdaptor adaptor) {
 
 OpFoldResult ActivationOp::fold(FoldAdaptor adaptor) {
   if (getKind() == ActivationKind::relu)
-    if (auto inner = getOperand().getDefiningOp<ActivationOp>(); inner && inner.getKind() == ActivationKind::relu) return getOperand();
-  return folded(evaluate::activation(getKind(), getAlpha().convertToDouble(), getBeta().convertToDouble(), getType(), adaptor.getOperand()));
+    if (auto inner = getOperand().getDefiningOp<ActivationOp>(); inner && inner.getKind() == ActivationKind::relu)
+      return getOperand();
+  return folded(evaluate::activation(getKind(), getAlpha().convertToDouble(), getBeta().convertToDouble(), getType(),
+                                     adaptor.getOperand()));
 }
 
 namespace {
@@ -112,7 +120,8 @@ bool holds(mlir::Type from, mlir::Type to) {
 OpFoldResult CastOp::fold(FoldAdaptor adaptor) {
   if (getOperand().getType() == getType()) return getOperand();
   if (auto inner = getOperand().getDefiningOp<CastOp>())
-    if (inner.getOperand().getType() == getType() && holds(getType().getElementType(), inner.getType().getElementType()))
+    if (inner.getOperand().getType() == getType() &&
+        holds(getType().getElementType(), inner.getType().getElementType()))
       return inner.getOperand();
   return folded(evaluate::cast(getSaturate(), getType(), adaptor.getOperand()));
 }
@@ -148,8 +157,10 @@ OpFoldResult PowOp::fold(FoldAdaptor adaptor) {
   return folded(evaluate::binary(Binary::POW, getType(), adaptor.getLhs(), adaptor.getRhs()));
 }
 
-#define FOLD_BINARY(Op, FUNCTION) \
-  OpFoldResult Op::fold(FoldAdaptor adaptor) { return folded(evaluate::binary(Binary::FUNCTION, getType(), adaptor.getLhs(), adaptor.getRhs())); }
+#define FOLD_BINARY(Op, FUNCTION)                                                                     \
+  OpFoldResult Op::fold(FoldAdaptor adaptor) {                                                        \
+    return folded(evaluate::binary(Binary::FUNCTION, getType(), adaptor.getLhs(), adaptor.getRhs())); \
+  }
 FOLD_BINARY(MaxOp, MAX)
 FOLD_BINARY(MinOp, MIN)
 FOLD_BINARY(ShiftLeftOp, SHIFT_LEFT)
@@ -157,15 +168,15 @@ FOLD_BINARY(ShiftRightOp, SHIFT_RIGHT)
 #undef FOLD_BINARY
 
 // On bools one operand decides: with `neutral` the result is the other operand.
-#define FOLD_LOGICAL(Op, FUNCTION, neutral)                                                                       \
-  OpFoldResult Op::fold(FoldAdaptor adaptor) {                                                                    \
-    if (isBool(getType().getElementType())) {                                                                     \
-      if (isAll(adaptor.getRhs(), neutral))                                                                       \
-        if (Value value = same(getLhs(), getType())) return value;                                                \
-      if (isAll(adaptor.getLhs(), neutral))                                                                       \
-        if (Value value = same(getRhs(), getType())) return value;                                                \
-    }                                                                                                             \
-    return folded(evaluate::binary(Binary::FUNCTION, getType(), adaptor.getLhs(), adaptor.getRhs()));             \
+#define FOLD_LOGICAL(Op, FUNCTION, neutral)                                                           \
+  OpFoldResult Op::fold(FoldAdaptor adaptor) {                                                        \
+    if (isBool(getType().getElementType())) {                                                         \
+      if (isAll(adaptor.getRhs(), neutral))                                                           \
+        if (Value value = same(getLhs(), getType())) return value;                                    \
+      if (isAll(adaptor.getLhs(), neutral))                                                           \
+        if (Value value = same(getRhs(), getType())) return value;                                    \
+    }                                                                                                 \
+    return folded(evaluate::binary(Binary::FUNCTION, getType(), adaptor.getLhs(), adaptor.getRhs())); \
   }
 FOLD_LOGICAL(AndOp, AND, 1)
 FOLD_LOGICAL(OrOp, OR, 0)
@@ -173,7 +184,8 @@ FOLD_LOGICAL(XorOp, XOR, 0)
 #undef FOLD_LOGICAL
 
 OpFoldResult ModOp::fold(FoldAdaptor adaptor) {
-  return folded(evaluate::binary(getFmod() ? Binary::FMOD : Binary::MOD, getType(), adaptor.getLhs(), adaptor.getRhs()));
+  return folded(
+      evaluate::binary(getFmod() ? Binary::FMOD : Binary::MOD, getType(), adaptor.getLhs(), adaptor.getRhs()));
 }
 
 OpFoldResult CompareOp::fold(FoldAdaptor adaptor) {

@@ -22,11 +22,13 @@ bool isBoolOrInteger(Type type) { return isBool(type) || isInteger(type); }
 // with element type `element` if that is given.
 LogicalResult unary(OptionalLocation location, mlir::ValueRange operands, Predicate knows, Type element,
                     llvm::SmallVectorImpl<Type>& types) {
-  auto type = operands.empty() ? mlir::RankedTensorType() : llvm::dyn_cast<mlir::RankedTensorType>(operands[0].getType());
+  auto type =
+      operands.empty() ? mlir::RankedTensorType() : llvm::dyn_cast<mlir::RankedTensorType>(operands[0].getType());
   if (!type) return emitOptionalError(location, "(S4) the operand is not a ranked tensor");
   if (!knows(type.getElementType()))
     return emitOptionalError(location, "(E1) not defined for elements of type ", type.getElementType());
-  types.push_back(mlir::RankedTensorType::get(type.getShape(), element ? element : type.getElementType(), type.getEncoding()));
+  types.push_back(
+      mlir::RankedTensorType::get(type.getShape(), element ? element : type.getElementType(), type.getEncoding()));
   return mlir::success();
 }
 
@@ -47,7 +49,7 @@ LogicalResult binary(OptionalLocation location, mlir::ValueRange operands, Predi
 
 }  // namespace
 
-#define UNARY(Op, knows, precision)                                            \
+#define UNARY(Op, knows, precision)                                              \
   PLIMSOLL_INFER(Op) { return unary(location, operands, knows, Type(), types); } \
   PrecisionClass Op::precisionClass() { return PrecisionClass::precision; }
 UNARY(AbsOp, isNumber, FOLLOW)
@@ -77,7 +79,7 @@ UNARY(RoundOp, isFloat, FOLLOW)
 UNARY(NotOp, isBoolOrInteger, FOLLOW)
 #undef UNARY
 
-#define BINARY(Op, knows, same, precision)                                            \
+#define BINARY(Op, knows, same, precision)                                              \
   PLIMSOLL_INFER(Op) { return binary(location, operands, knows, same, Type(), types); } \
   PrecisionClass Op::precisionClass() { return PrecisionClass::precision; }
 BINARY(AddOp, isNumber, true, FOLLOW)
@@ -116,7 +118,8 @@ PrecisionClass ActivationOp::precisionClass() {
 
 PLIMSOLL_INFER(SelectOp) {
   if (failed(requireStatic(location, operands))) return failure();
-  mlir::RankedTensorType condition = tensorType(operands[0]), yes = tensorType(operands[1]), no = tensorType(operands[2]);
+  mlir::RankedTensorType condition = tensorType(operands[0]), yes = tensorType(operands[1]),
+                         no = tensorType(operands[2]);
   if (!isBool(condition.getElementType()))
     return emitOptionalError(location, "(E3) a condition with elements of type ", condition.getElementType());
   if (yes.getElementType() != no.getElementType())

@@ -17,18 +17,30 @@ double atMost(double x, double high) { return x > high ? high : x; }
 double floating(ActivationKind kind, double alpha, double beta, double x) {
   constexpr double kSqrtHalf = 0.70710678118654752440, kSqrtTwoOverPi = 0.79788456080286535588;
   switch (kind) {
-    case ActivationKind::relu: return atLeast(x, 0);
-    case ActivationKind::leaky_relu: return x < 0 ? alpha * x : x;
-    case ActivationKind::elu: return x < 0 ? alpha * std::expm1(x) : x;
-    case ActivationKind::sigmoid: return sigmoid(x);
-    case ActivationKind::hard_sigmoid: return atLeast(atMost(alpha * x + beta, 1), 0);
-    case ActivationKind::hard_swish: return x * atLeast(atMost(x / 6 + 0.5, 1), 0);
-    case ActivationKind::silu: return x * sigmoid(alpha * x);
-    case ActivationKind::gelu_erf: return 0.5 * x * (1 + std::erf(x * kSqrtHalf));
-    case ActivationKind::gelu_tanh: return 0.5 * x * (1 + std::tanh(kSqrtTwoOverPi * (x + 0.044715 * x * x * x)));
-    case ActivationKind::softplus: return softplus(x);
-    case ActivationKind::mish: return x * std::tanh(softplus(x));
-    case ActivationKind::clip: return atMost(atLeast(x, alpha), beta);
+    case ActivationKind::relu:
+      return atLeast(x, 0);
+    case ActivationKind::leaky_relu:
+      return x < 0 ? alpha * x : x;
+    case ActivationKind::elu:
+      return x < 0 ? alpha * std::expm1(x) : x;
+    case ActivationKind::sigmoid:
+      return sigmoid(x);
+    case ActivationKind::hard_sigmoid:
+      return atLeast(atMost(alpha * x + beta, 1), 0);
+    case ActivationKind::hard_swish:
+      return x * atLeast(atMost(x / 6 + 0.5, 1), 0);
+    case ActivationKind::silu:
+      return x * sigmoid(alpha * x);
+    case ActivationKind::gelu_erf:
+      return 0.5 * x * (1 + std::erf(x * kSqrtHalf));
+    case ActivationKind::gelu_tanh:
+      return 0.5 * x * (1 + std::tanh(kSqrtTwoOverPi * (x + 0.044715 * x * x * x)));
+    case ActivationKind::softplus:
+      return softplus(x);
+    case ActivationKind::mish:
+      return x * std::tanh(softplus(x));
+    case ActivationKind::clip:
+      return atMost(atLeast(x, alpha), beta);
   }
   return x;
 }

@@ -107,10 +107,18 @@ Elements<T> load(DenseElementsAttr attribute) {
   } else {
     constexpr bool is_signed = std::is_signed_v<T>;
     switch (element.getIntOrFloatBitWidth()) {
-      case 8: widen<std::conditional_t<is_signed, int8_t, uint8_t>>(attribute.getRawData(), result); break;
-      case 16: widen<std::conditional_t<is_signed, int16_t, uint16_t>>(attribute.getRawData(), result); break;
-      case 32: widen<std::conditional_t<is_signed, int32_t, uint32_t>>(attribute.getRawData(), result); break;
-      case 64: widen<T>(attribute.getRawData(), result); break;
+      case 8:
+        widen<std::conditional_t<is_signed, int8_t, uint8_t>>(attribute.getRawData(), result);
+        break;
+      case 16:
+        widen<std::conditional_t<is_signed, int16_t, uint16_t>>(attribute.getRawData(), result);
+        break;
+      case 32:
+        widen<std::conditional_t<is_signed, int32_t, uint32_t>>(attribute.getRawData(), result);
+        break;
+      case 64:
+        widen<T>(attribute.getRawData(), result);
+        break;
       default: {
         size_t i = 0;
         for (const APInt& value : attribute.getValues<APInt>())
@@ -128,7 +136,8 @@ template Elements<double> load<double>(DenseElementsAttr);
 template <typename T>
 DenseElementsAttr store(mlir::RankedTensorType type, llvm::ArrayRef<T> elements) {
   mlir::Type element = type.getElementType();
-  if (kindOf(element) != kKind<T> || elementCount(type.getShape()) != static_cast<int64_t>(elements.size())) return nullptr;
+  if (kindOf(element) != kKind<T> || elementCount(type.getShape()) != static_cast<int64_t>(elements.size()))
+    return nullptr;
   if constexpr (std::is_same_v<T, bool>) {
     if (!elements.empty() && llvm::all_equal(elements)) return DenseElementsAttr::get(type, elements.front());
     return DenseElementsAttr::get(type, elements);
@@ -142,11 +151,16 @@ DenseElementsAttr store(mlir::RankedTensorType type, llvm::ArrayRef<T> elements)
   } else {
     constexpr bool is_signed = std::is_signed_v<T>;
     switch (element.getIntOrFloatBitWidth()) {
-      case 8: return narrow<std::conditional_t<is_signed, int8_t, uint8_t>>(type, elements);
-      case 16: return narrow<std::conditional_t<is_signed, int16_t, uint16_t>>(type, elements);
-      case 32: return narrow<std::conditional_t<is_signed, int32_t, uint32_t>>(type, elements);
-      case 64: return narrow<T>(type, elements);
-      default: break;
+      case 8:
+        return narrow<std::conditional_t<is_signed, int8_t, uint8_t>>(type, elements);
+      case 16:
+        return narrow<std::conditional_t<is_signed, int16_t, uint16_t>>(type, elements);
+      case 32:
+        return narrow<std::conditional_t<is_signed, int32_t, uint32_t>>(type, elements);
+      case 64:
+        return narrow<T>(type, elements);
+      default:
+        break;
     }
     llvm::SmallVector<APInt, 0> values;
     values.reserve(elements.size());
@@ -191,10 +205,12 @@ DenseElementsAttr storeBytes(mlir::RankedTensorType type, llvm::ArrayRef<char> b
     return store<bool>(type, values);
   }
   size_t width = byteWidth(type.getElementType());
-  if (width == 0 || elementCount(type.getShape()) != static_cast<int64_t>(bytes.size() / width) || bytes.size() % width != 0)
+  if (width == 0 || elementCount(type.getShape()) != static_cast<int64_t>(bytes.size() / width) ||
+      bytes.size() % width != 0)
     return nullptr;
   bool splat = bytes.size() > width;
-  for (size_t i = width; splat && i < bytes.size(); i += width) splat = std::memcmp(bytes.data(), bytes.data() + i, width) == 0;
+  for (size_t i = width; splat && i < bytes.size(); i += width)
+    splat = std::memcmp(bytes.data(), bytes.data() + i, width) == 0;
   return DenseElementsAttr::getFromRawBuffer(type, splat ? bytes.take_front(width) : bytes);
 }
 

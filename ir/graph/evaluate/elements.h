@@ -53,11 +53,16 @@ mlir::DenseElementsAttr storeBytes(mlir::RankedTensorType type, llvm::ArrayRef<c
 template <typename F>
 mlir::DenseElementsAttr visit(Kind kind, F&& f) {
   switch (kind) {
-    case Kind::BOOL: return f(bool());
-    case Kind::SIGNED: return f(int64_t());
-    case Kind::UNSIGNED: return f(uint64_t());
-    case Kind::FLOAT: return f(double());
-    case Kind::OTHER: break;
+    case Kind::BOOL:
+      return f(bool());
+    case Kind::SIGNED:
+      return f(int64_t());
+    case Kind::UNSIGNED:
+      return f(uint64_t());
+    case Kind::FLOAT:
+      return f(double());
+    case Kind::OTHER:
+      break;
   }
   return nullptr;
 }

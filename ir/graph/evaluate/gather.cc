@@ -20,7 +20,8 @@ std::optional<Elements<int64_t>> loadIndices(Attribute attribute) {
   if (kind == Kind::SIGNED) return load<int64_t>(indices);
   if (kind != Kind::UNSIGNED) return std::nullopt;
   Elements<int64_t> result;
-  for (uint64_t index : load<uint64_t>(indices)) result.push_back(static_cast<int64_t>(std::min<uint64_t>(index, INT64_MAX)));
+  for (uint64_t index : load<uint64_t>(indices))
+    result.push_back(static_cast<int64_t>(std::min<uint64_t>(index, INT64_MAX)));
   return result;
 }
 
@@ -87,7 +88,8 @@ DenseElementsAttr gatherNd(int64_t batch_dims, RankedTensorType type, Attribute 
   return storeBytes(type, to);
 }
 
-DenseElementsAttr pad(PadMode mode, llvm::ArrayRef<int64_t> low, RankedTensorType type, Attribute operand, Attribute value) {
+DenseElementsAttr pad(PadMode mode, llvm::ArrayRef<int64_t> low, RankedTensorType type, Attribute operand,
+                      Attribute value) {
   DenseElementsAttr attribute = evaluable(operand);
   int64_t width = byteWidth(type.getElementType());
   if (!attribute || !isSmall(type) || width == 0) return nullptr;

@@ -11,7 +11,8 @@ namespace plimsoll::graph::evaluate {
 namespace {
 
 // The elements of `operand` at `offset` and along `strides`, one a result dim.
-DenseElementsAttr strided(RankedTensorType type, DenseElementsAttr operand, int64_t offset, const llvm::SmallVector<int64_t>& strides) {
+DenseElementsAttr strided(RankedTensorType type, DenseElementsAttr operand, int64_t offset,
+                          const llvm::SmallVector<int64_t>& strides) {
   int64_t width = byteWidth(type.getElementType());
   if (width == 0) return nullptr;
   Elements<char> from = loadBytes(operand), to;
@@ -44,7 +45,8 @@ DenseElementsAttr expand(RankedTensorType type, Attribute operand) {
   return strided(type, attribute, 0, broadcastStrides(attribute.getType().getShape(), type.getShape()));
 }
 
-DenseElementsAttr slice(llvm::ArrayRef<int64_t> starts, llvm::ArrayRef<int64_t> strides, RankedTensorType type, Attribute operand) {
+DenseElementsAttr slice(llvm::ArrayRef<int64_t> starts, llvm::ArrayRef<int64_t> strides, RankedTensorType type,
+                        Attribute operand) {
   DenseElementsAttr attribute = evaluable(operand);
   if (!attribute || !isSmall(type)) return nullptr;
   llvm::SmallVector<int64_t> own = stridesOf(attribute.getType().getShape());
@@ -74,7 +76,8 @@ DenseElementsAttr concat(int64_t axis, RankedTensorType type, Constants operands
   Elements<char> to;
   if (elementCount(type.getShape()) == 0) outer = 0;
   for (int64_t i = 0; i < outer; ++i)
-    for (auto [part, row] : llvm::zip_equal(parts, rows)) to.append(part.begin() + i * row, part.begin() + (i + 1) * row);
+    for (auto [part, row] : llvm::zip_equal(parts, rows))
+      to.append(part.begin() + i * row, part.begin() + (i + 1) * row);
   return storeBytes(type, to);
 }
 
@@ -84,11 +87,14 @@ DenseElementsAttr select(RankedTensorType type, Attribute condition, Attribute o
   if (!test || !yes || !no || !isSmall(type) || width == 0) return nullptr;
   Elements<bool> tests = load<bool>(test);
   Elements<char> from_yes = loadBytes(yes), from_no = loadBytes(no), to;
-  auto strides = [&](DenseElementsAttr attribute) { return broadcastStrides(attribute.getType().getShape(), type.getShape()); };
-  walk<3>(type.getShape(), {strides(test), strides(yes), strides(no)}, {0, 0, 0}, [&](const std::array<int64_t, 3>& at) {
-    const char* from = tests[at[0]] ? from_yes.data() + at[1] * width : from_no.data() + at[2] * width;
-    to.append(from, from + width);
-  });
+  auto strides = [&](DenseElementsAttr attribute) {
+    return broadcastStrides(attribute.getType().getShape(), type.getShape());
+  };
+  walk<3>(type.getShape(), {strides(test), strides(yes), strides(no)}, {0, 0, 0},
+          [&](const std::array<int64_t, 3>& at) {
+            const char* from = tests[at[0]] ? from_yes.data() + at[1] * width : from_no.data() + at[2] * width;
+            to.append(from, from + width);
+          });
   return storeBytes(type, to);
 }
 
@@ -101,8 +107,8 @@ DenseElementsAttr iota(int64_t axis, double start, double step, RankedTensorType
     Elements<T> elements;
     // Whole numbers that doubles hold exactly; the rest is left.
     constexpr double kExact = 9007199254740992.0;
-    if (!std::is_same_v<T, double> && (std::trunc(start) != start || std::trunc(step) != step || !(std::fabs(start) < kExact) ||
-                                       !(std::fabs(step) < kExact)))
+    if (!std::is_same_v<T, double> && (std::trunc(start) != start || std::trunc(step) != step ||
+                                       !(std::fabs(start) < kExact) || !(std::fabs(step) < kExact)))
       return nullptr;
     walk<1>(type.getShape(), {strides}, {0}, [&](const std::array<int64_t, 1>& at) {
       if constexpr (std::is_same_v<T, double>) {

@@ -13,11 +13,15 @@ template <typename T>
 T initial(ReduceKind kind) {
   using Limits = std::numeric_limits<T>;
   switch (kind) {
-    case ReduceKind::prod: return T(1);
+    case ReduceKind::prod:
+      return T(1);
     // Of no elements: the least, or the greatest, of the type.
-    case ReduceKind::max: return Limits::has_infinity ? static_cast<T>(-Limits::infinity()) : Limits::lowest();
-    case ReduceKind::min: return Limits::has_infinity ? Limits::infinity() : Limits::max();
-    default: return T(0);
+    case ReduceKind::max:
+      return Limits::has_infinity ? static_cast<T>(-Limits::infinity()) : Limits::lowest();
+    case ReduceKind::min:
+      return Limits::has_infinity ? Limits::infinity() : Limits::max();
+    default:
+      return T(0);
   }
 }
 
@@ -27,24 +31,36 @@ T step(ReduceKind kind, T sum, T x) {
     return kind == ReduceKind::min ? sum && x : sum || x;
   } else if constexpr (std::is_same_v<T, double>) {
     switch (kind) {
-      case ReduceKind::prod: return sum * x;
-      case ReduceKind::max: return std::isnan(sum) || x <= sum ? sum : x;
-      case ReduceKind::min: return std::isnan(sum) || x >= sum ? sum : x;
-      case ReduceKind::l1: return sum + std::fabs(x);
+      case ReduceKind::prod:
+        return sum * x;
+      case ReduceKind::max:
+        return std::isnan(sum) || x <= sum ? sum : x;
+      case ReduceKind::min:
+        return std::isnan(sum) || x >= sum ? sum : x;
+      case ReduceKind::l1:
+        return sum + std::fabs(x);
       case ReduceKind::l2:
-      case ReduceKind::sum_square: return sum + x * x;
-      default: return sum + x;
+      case ReduceKind::sum_square:
+        return sum + x * x;
+      default:
+        return sum + x;
     }
   } else {
     uint64_t a = static_cast<uint64_t>(sum), b = static_cast<uint64_t>(x);
     switch (kind) {
-      case ReduceKind::prod: return static_cast<T>(a * b);
-      case ReduceKind::max: return std::max(sum, x);
-      case ReduceKind::min: return std::min(sum, x);
-      case ReduceKind::l1: return static_cast<T>(x < T(0) ? a - b : a + b);
+      case ReduceKind::prod:
+        return static_cast<T>(a * b);
+      case ReduceKind::max:
+        return std::max(sum, x);
+      case ReduceKind::min:
+        return std::min(sum, x);
+      case ReduceKind::l1:
+        return static_cast<T>(x < T(0) ? a - b : a + b);
       case ReduceKind::l2:
-      case ReduceKind::sum_square: return static_cast<T>(a + b * b);
-      default: return static_cast<T>(a + b);
+      case ReduceKind::sum_square:
+        return static_cast<T>(a + b * b);
+      default:
+        return static_cast<T>(a + b);
     }
   }
 }
@@ -67,12 +83,14 @@ DenseElementsAttr reduce(ReduceKind kind, llvm::ArrayRef<int64_t> axes, RankedTe
   for (int64_t axis : axes) count *= from.getDimSize(axis);
   mlir::Type element = type.getElementType();
   // The least number of narrower types than 64 bits is not that of int64_t.
-  if (count == 0 && isInteger(element) && (kind == ReduceKind::max || kind == ReduceKind::min) && element.getIntOrFloatBitWidth() != 64)
+  if (count == 0 && isInteger(element) && (kind == ReduceKind::max || kind == ReduceKind::min) &&
+      element.getIntOrFloatBitWidth() != 64)
     return nullptr;
   return visit(kindOf(element), [&](auto tag) -> DenseElementsAttr {
     using T = decltype(tag);
     if (std::is_same_v<T, bool> && kind != ReduceKind::max && kind != ReduceKind::min) return nullptr;
-    if (!std::is_same_v<T, double> && (kind == ReduceKind::l2 || (kind == ReduceKind::mean && count == 0))) return nullptr;
+    if (!std::is_same_v<T, double> && (kind == ReduceKind::l2 || (kind == ReduceKind::mean && count == 0)))
+      return nullptr;
     Elements<T> elements = load<T>(attribute);
     Elements<T> result(*elementCount(kept), initial<T>(kind));
     size_t next = 0;

@@ -1,7 +1,7 @@
 // Result types of the data movements.
-// Constraints: (M1) the number of elements stays; (M2) a permutation of the dims; (M3) the operand broadcasts to the result;
-// (M4) one entry a dim; (M5) every element taken lies in the operand; (M6) operands agree but along the axis; (M7) indices
-// are integers; (M8) the padding has elements to repeat; (M9) the element type stays.
+// Constraints: (M1) the number of elements stays; (M2) a permutation of the dims; (M3) the operand broadcasts to the
+// result; (M4) one entry a dim; (M5) every element taken lies in the operand; (M6) operands agree but along the axis;
+// (M7) indices are integers; (M8) the padding has elements to repeat; (M9) the element type stays.
 #include "ir/graph/infer.h"
 
 namespace plimsoll::graph {
@@ -95,11 +95,13 @@ PLIMSOLL_INFER(PadOp) {
   mlir::RankedTensorType type = tensorType(operands[0]);
   llvm::ArrayRef<int64_t> low = adaptor.getLow(), high = adaptor.getHigh();
   size_t rank = type.getRank();
-  if (low.size() != rank || high.size() != rank) return emitOptionalError(location, "(M4) expected ", rank, " values of padding");
+  if (low.size() != rank || high.size() != rank)
+    return emitOptionalError(location, "(M4) expected ", rank, " values of padding");
   if (operands.size() > 1) {
     mlir::RankedTensorType value = tensorType(operands[1]);
     if (value.getElementType() != type.getElementType() || elementCount(value.getShape()) != 1)
-      return emitOptionalError(location, "(M9) expected one element of type ", type.getElementType(), " to pad with, found ", value);
+      return emitOptionalError(location, "(M9) expected one element of type ", type.getElementType(),
+                               " to pad with, found ", value);
   }
   Shape shape;
   for (size_t i = 0; i < rank; ++i) {
@@ -107,9 +109,13 @@ PLIMSOLL_INFER(PadOp) {
     for (int64_t pad : {low[i], high[i]}) {
       if (pad <= -kMaxSize || pad >= kMaxSize) return emitOptionalError(location, "(S1) padding of ", pad);
       if (pad <= 0 || adaptor.getMode() == PadMode::constant) continue;
-      int64_t most = adaptor.getMode() == PadMode::reflect ? dim - 1 : adaptor.getMode() == PadMode::wrap ? dim : dim > 0 ? kMaxSize : 0;
+      int64_t most = adaptor.getMode() == PadMode::reflect ? dim - 1
+                     : adaptor.getMode() == PadMode::wrap  ? dim
+                     : dim > 0                             ? kMaxSize
+                                                           : 0;
       if (pad > most)
-        return emitOptionalError(location, "(M8) padding of ", pad, " in dimension ", i, " of size ", dim, " has nothing to repeat");
+        return emitOptionalError(location, "(M8) padding of ", pad, " in dimension ", i, " of size ", dim,
+                                 " has nothing to repeat");
     }
     int64_t size = dim + low[i] + high[i];
     if (size < 0) return emitOptionalError(location, "(M5) dimension ", i, " of the result would have size ", size);
@@ -133,7 +139,8 @@ PLIMSOLL_INFER(GatherOp) {
   PLIMSOLL_ADAPTOR(GatherOp);
   mlir::RankedTensorType type = tensorType(operands[0]), indices = tensorType(operands[1]);
   int64_t axis = adaptor.getAxis();
-  if (failed(requireAxis(location, axis, type.getRank())) || failed(requireIndices(location, indices))) return failure();
+  if (failed(requireAxis(location, axis, type.getRank())) || failed(requireIndices(location, indices)))
+    return failure();
   if (type.getDimSize(axis) == 0 && elementCount(indices.getShape()) != 0)
     return emitOptionalError(location, "(M5) dimension ", axis, " of ", type, " is empty");
   Shape shape(type.getShape().take_front(axis));
@@ -147,10 +154,12 @@ PLIMSOLL_INFER(GatherElementsOp) {
   PLIMSOLL_ADAPTOR(GatherElementsOp);
   mlir::RankedTensorType type = tensorType(operands[0]), indices = tensorType(operands[1]);
   int64_t axis = adaptor.getAxis();
-  if (failed(requireAxis(location, axis, type.getRank())) || failed(requireIndices(location, indices))) return failure();
+  if (failed(requireAxis(location, axis, type.getRank())) || failed(requireIndices(location, indices)))
+    return failure();
   bool fits = indices.getRank() == type.getRank();
   for (int64_t i = 0; fits && i < type.getRank(); ++i) fits = i == axis || indices.getDimSize(i) <= type.getDimSize(i);
-  if (!fits) return emitOptionalError(location, "(M5) indices ", indices, " do not fit ", type, " along dimension ", axis);
+  if (!fits)
+    return emitOptionalError(location, "(M5) indices ", indices, " do not fit ", type, " along dimension ", axis);
   if (type.getDimSize(axis) == 0 && elementCount(indices.getShape()) != 0)
     return emitOptionalError(location, "(M5) dimension ", axis, " of ", type, " is empty");
   return inferTensor(location, indices.getShape(), type.getElementType(), types);
@@ -166,7 +175,8 @@ PLIMSOLL_INFER(GatherNdOp) {
     return emitOptionalError(location, "(M6) ", batch, " batch dimensions of ", type, " and ", indices);
   int64_t depth = indices.getShape().back();
   if (depth > type.getRank() - batch || type.getShape().take_front(batch) != indices.getShape().take_front(batch))
-    return emitOptionalError(location, "(M6) indices ", indices, " do not fit ", type, " with ", batch, " batch dimensions");
+    return emitOptionalError(location, "(M6) indices ", indices, " do not fit ", type, " with ", batch,
+                             " batch dimensions");
   Shape shape(indices.getShape().drop_back());
   for (int64_t i = batch; i < batch + depth; ++i)
     if (type.getDimSize(i) == 0 && elementCount(shape) != 0)
@@ -177,25 +187,32 @@ PLIMSOLL_INFER(GatherNdOp) {
 
 LogicalResult IotaOp::verify() {
   mlir::RankedTensorType type = getResult().getType();
-  if (!isNumber(type.getElementType())) return emitOpError("(M9) not defined for elements of type ") << type.getElementType();
+  if (!isNumber(type.getElementType()))
+    return emitOpError("(M9) not defined for elements of type ") << type.getElementType();
   if (!elementCount(type.getShape())) return emitOpError("(S3) the result has too many elements: ") << type;
   return requireAxis(getLoc(), getAxis(), type.getRank());
 }
 
-// Constraints: (Z1) ranks, and the number of scales, are equal; (Z2) scales are positive and finite; (Z3) the modes are known;
-// (Z4) an empty dim stays empty.
+// Constraints: (Z1) ranks, and the number of scales, are equal; (Z2) scales are positive and finite; (Z3) the modes are
+// known; (Z4) an empty dim stays empty.
 LogicalResult ResizeOp::verify() {
   mlir::RankedTensorType from = getOperand().getType(), to = getResult().getType();
   if (from.getElementType() != to.getElementType()) return emitOpError("(M9) from ") << from << " to " << to;
-  if (!isNumber(from.getElementType())) return emitOpError("(M9) not defined for elements of type ") << from.getElementType();
-  if (!elementCount(from.getShape()) || !elementCount(to.getShape())) return emitOpError("(S3) from ") << from << " to " << to;
+  if (!isNumber(from.getElementType()))
+    return emitOpError("(M9) not defined for elements of type ") << from.getElementType();
+  if (!elementCount(from.getShape()) || !elementCount(to.getShape()))
+    return emitOpError("(S3) from ") << from << " to " << to;
   if (from.getRank() != to.getRank() || static_cast<int64_t>(getScales().size()) != from.getRank())
     return emitOpError("(Z1) from ") << from << " to " << to << " with " << getScales().size() << " scales";
   for (double scale : getScales())
-    if (!(scale > 0 && scale < std::numeric_limits<double>::infinity())) return emitOpError("(Z2) a scale of ") << scale;
-  auto known = [&](llvm::StringRef value, llvm::ArrayRef<llvm::StringRef> values) { return llvm::is_contained(values, value); };
+    if (!(scale > 0 && scale < std::numeric_limits<double>::infinity()))
+      return emitOpError("(Z2) a scale of ") << scale;
+  auto known = [&](llvm::StringRef value, llvm::ArrayRef<llvm::StringRef> values) {
+    return llvm::is_contained(values, value);
+  };
   if (!known(getMode(), {"nearest", "linear", "cubic"})) return emitOpError("(Z3) unknown mode '") << getMode() << "'";
-  if (!known(getCoordinates(), {"half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_half_pixel_for_nn", "half_pixel_symmetric"}))
+  if (!known(getCoordinates(), {"half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric",
+                                "tf_half_pixel_for_nn", "half_pixel_symmetric"}))
     return emitOpError("(Z3) unknown coordinates '") << getCoordinates() << "'";
   if (!known(getNearest(), {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"}))
     return emitOpError("(Z3) unknown rounding '") << getNearest() << "'";

@@ -1,5 +1,5 @@
-// Constraints: (N1) elements are floats; (N2) scale and bias broadcast to the normalized dims; (N3) channels divide into
-// groups, and scale and bias have one element a channel.
+// Constraints: (N1) elements are floats; (N2) scale and bias broadcast to the normalized dims; (N3) channels divide
+// into groups, and scale and bias have one element a channel.
 #include "ir/graph/infer.h"
 
 namespace plimsoll::graph {
@@ -14,7 +14,8 @@ namespace {
 LogicalResult requireFloat(OptionalLocation location, mlir::ValueRange operands) {
   for (mlir::Value operand : operands)
     if (!isFloat(tensorType(operand).getElementType()))
-      return emitOptionalError(location, "(N1) not defined for elements of type ", tensorType(operand).getElementType());
+      return emitOptionalError(location, "(N1) not defined for elements of type ",
+                               tensorType(operand).getElementType());
   return mlir::success();
 }
 

@@ -15,11 +15,13 @@ PLIMSOLL_INFER(PoolOp) {
   if (!isNumber(type.getElementType()))
     return emitOptionalError(location, "(P2) not defined for elements of type ", type.getElementType());
   size_t spatial = type.getRank() - 2;
-  Window window{adaptor.getKernel(), adaptor.getStrides(), adaptor.getDilations(), adaptor.getPadsBegin(), adaptor.getPadsEnd()};
+  Window window{adaptor.getKernel(), adaptor.getStrides(), adaptor.getDilations(), adaptor.getPadsBegin(),
+                adaptor.getPadsEnd()};
   if (failed(requireWindow(location, window, spatial, /*negative_pads=*/false))) return failure();
   llvm::ArrayRef<int64_t> counted = adaptor.getCountedPadsEnd();
   if (counted.size() != spatial)
-    return emitOptionalError(location, "(W1) expected ", spatial, " values, one a spatial dimension, found [", counted, "]");
+    return emitOptionalError(location, "(W1) expected ", spatial, " values, one a spatial dimension, found [", counted,
+                             "]");
   for (size_t i = 0; i < spatial; ++i)
     if (counted[i] < 0 || counted[i] > window.pads_end[i])
       return emitOptionalError(location, "(P3) counted end padding ", counted[i], " of ", window.pads_end[i]);

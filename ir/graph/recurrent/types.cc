@@ -12,8 +12,10 @@ PLIMSOLL_INFER(RecurrentOp) {
   PLIMSOLL_ADAPTOR(RecurrentOp);
   if (failed(requireStatic(location, operands))) return failure();
   llvm::StringRef cell = adaptor.getCell(), direction = adaptor.getDirection();
-  int64_t gates = cell == "lstm" ? 4 : cell == "gru" || cell == "linear_before_reset_gru" ? 3
-                  : cell == "vanilla_tanh" || cell == "vanilla_relu" ? 1 : 0;
+  int64_t gates = cell == "lstm"                                       ? 4
+                  : cell == "gru" || cell == "linear_before_reset_gru" ? 3
+                  : cell == "vanilla_tanh" || cell == "vanilla_relu"   ? 1
+                                                                       : 0;
   if (gates == 0) return emitOptionalError(location, "(U1) unknown cell '", cell, "'");
   int64_t directions = direction == "bidirectional" ? 2 : direction == "forward" || direction == "reverse" ? 1 : 0;
   if (directions == 0) return emitOptionalError(location, "(U1) unknown direction '", direction, "'");
@@ -25,7 +27,8 @@ PLIMSOLL_INFER(RecurrentOp) {
   auto expect = [&](llvm::StringRef name, mlir::Value value, llvm::ArrayRef<int64_t> shape) -> mlir::LogicalResult {
     if (!value) return mlir::success();
     mlir::RankedTensorType type = tensorType(value);
-    if (type.getShape() != shape) return emitOptionalError(location, "(U3) expected ", name, " [", shape, "], found ", type);
+    if (type.getShape() != shape)
+      return emitOptionalError(location, "(U3) expected ", name, " [", shape, "], found ", type);
     if (type.getElementType() != x.getElementType() || !isFloat(type.getElementType()))
       return emitOptionalError(location, "(U4) x is ", x, " and ", name, " is ", type);
     return mlir::success();
@@ -34,7 +37,8 @@ PLIMSOLL_INFER(RecurrentOp) {
   if (failed(expect("w", adaptor.getW(), {directions, gates * hidden, inputs})) ||
       failed(expect("r", adaptor.getR(), {directions, gates * hidden, hidden})) ||
       failed(expect("bias", adaptor.getBias(), {directions, 2 * gates * hidden})) ||
-      failed(expect("initial_h", adaptor.getInitialH(), state)) || failed(expect("initial_c", adaptor.getInitialC(), state)))
+      failed(expect("initial_h", adaptor.getInitialH(), state)) ||
+      failed(expect("initial_c", adaptor.getInitialC(), state)))
     return failure();
   if (failed(inferTensor(location, {steps, directions, batch, hidden}, x.getElementType(), types)) ||
       failed(inferTensor(location, state, x.getElementType(), types)))

@@ -14,7 +14,8 @@ OpFoldResult ReduceOp::fold(FoldAdaptor adaptor) {
 }
 
 OpFoldResult ArgReduceOp::fold(FoldAdaptor adaptor) {
-  mlir::DenseElementsAttr value = evaluate::argReduce(getLargest(), getLast(), getAxis(), getType(), adaptor.getOperand());
+  mlir::DenseElementsAttr value =
+      evaluate::argReduce(getLargest(), getLast(), getAxis(), getType(), adaptor.getOperand());
   return value ? OpFoldResult(value) : OpFoldResult();
 }
 

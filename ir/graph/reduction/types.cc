@@ -1,4 +1,5 @@
-// Constraints: (R1) axes are sorted and distinct; (R2) the element type is a number; (R3) there is an element to choose.
+// Constraints: (R1) axes are sorted and distinct; (R2) the element type is a number; (R3) there is an element to
+// choose.
 #include "ir/graph/infer.h"
 
 namespace plimsoll::graph {
@@ -18,7 +19,8 @@ PLIMSOLL_INFER(ReduceOp) {
     return emitOptionalError(location, "(R2) not defined for elements of type ", type.getElementType());
   for (size_t i = 0; i < axes.size(); ++i) {
     if (failed(requireAxis(location, axes[i], type.getRank()))) return failure();
-    if (i > 0 && axes[i - 1] >= axes[i]) return emitOptionalError(location, "(R1) axes [", axes, "] are not sorted and distinct");
+    if (i > 0 && axes[i - 1] >= axes[i])
+      return emitOptionalError(location, "(R1) axes [", axes, "] are not sorted and distinct");
   }
   Shape shape;
   for (int64_t dim = 0; dim < type.getRank(); ++dim) {
@@ -42,7 +44,8 @@ PLIMSOLL_INFER(ArgReduceOp) {
   if (failed(requireAxis(location, axis, type.getRank()))) return failure();
   if (!isNumber(type.getElementType()))
     return emitOptionalError(location, "(R2) not defined for elements of type ", type.getElementType());
-  if (type.getDimSize(axis) == 0) return emitOptionalError(location, "(R3) dimension ", axis, " of ", type, " is empty");
+  if (type.getDimSize(axis) == 0)
+    return emitOptionalError(location, "(R3) dimension ", axis, " of ", type, " is empty");
   Shape shape(type.getShape());
   if (adaptor.getKeepDims()) {
     shape[axis] = 1;

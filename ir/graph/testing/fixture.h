@@ -17,7 +17,9 @@ class GraphTest : public testing::Test {
     builder.setInsertionPointToEnd(module->getBody());
   }
 
-  mlir::RankedTensorType type(llvm::StringRef text) { return llvm::cast<mlir::RankedTensorType>(mlir::parseType(text, &context)); }
+  mlir::RankedTensorType type(llvm::StringRef text) {
+    return llvm::cast<mlir::RankedTensorType>(mlir::parseType(text, &context));
+  }
   // "dense<[1, 2]> : tensor<2xi64>" as a graph.constant.
   mlir::Value constant(const std::string& text) {
     auto elements = llvm::dyn_cast_or_null<mlir::DenseElementsAttr>(mlir::parseAttribute(text, &context));
