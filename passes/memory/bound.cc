@@ -53,7 +53,8 @@ int64_t LowerBound(const Instance& instance) {
       unit = std::gcd(unit, items[i].alignment);
     }
   }
-  unit = std::max<int64_t>(unit, 1);
+  // Beside something fixed each gap has a topmost buffer of its own: no rounding then.
+  if (!fixed.empty() || unit == 0) unit = 1;
   const std::vector<int> set_of = SharingSets(instance);
   std::vector<bool> set_is_fixed(count, false);  // What shares with something fixed may need no place of its own.
   for (int i : fixed) set_is_fixed[set_of[i]] = true;

@@ -13,7 +13,8 @@ namespace plimsoll::memory {
 // A lower bound, in bytes, on the sum of the arenas' sizes; kInvalidArgument for an ill-formed problem. For each arena
 // the largest of, over all instants:
 //   - the load: the sum of the sizes alive, where a set connected by in-place pairs counts as its largest member, and
-//     sizes are rounded up to the greatest common divisor of all alignments (the topmost buffer is not);
+//     sizes are rounded up to the greatest common divisor of all alignments (the topmost buffer is
+//     not, and none is where anything is fixed);
 //   - the least height under which that load fits beside fixed buffers and forbidden regions;
 //   - the end of a fixed buffer.
 absl::StatusOr<int64_t> LowerBound(const Problem& problem);

@@ -15,6 +15,8 @@ namespace {
 constexpr size_t kMaxQuadratic = 30'000;        // Items, for placements that compare each with each.
 constexpr int64_t kPlacementSteps = 1'000'000;  // Spent on placements, and at least kMinRounds of them.
 constexpr int kMinRounds = 3;
+constexpr int kMaxRounds = 100;
+constexpr int kRoundsBeforeSearch = 4;    // Where search follows, it is the better use of time.
 constexpr int64_t kFirstSearch = 20'000;  // Steps of search at one height, doubled from round to round.
 constexpr int kHeights = 4;               // Heights tried in a round: the least, then nearer and nearer to the best.
 
@@ -34,10 +36,10 @@ void TryOrders(Part& part, int64_t goal, Limits& limits) {
   }
 }
 
-void TrySkylines(Part& part, int64_t goal, Limits& limits) {
+void TrySkylines(Part& part, int64_t goal, int rounds, Limits& limits) {
   SkylineKeys keys(part.instance);
   const int64_t begin = limits.used();
-  for (int round = 0; round < kMinRounds || limits.used() - begin < kPlacementSteps; ++round) {
+  for (int round = 0; round < rounds && (round < kMinRounds || limits.used() - begin < kPlacementSteps); ++round) {
     if (part.best.height <= goal || !limits.Spend(Size(part))) return;
     Packing packing = PlaceOnSkyline(part.instance, keys.Next());
     keys.Learn(packing, goal);
@@ -95,9 +97,10 @@ void PlaceFirst(Part& part) {
 void Improve(Part& part, int64_t goal, bool only_goal, int64_t search_steps, Limits& limits) {
   if (part.best.height <= goal || limits.reached()) return;
   const bool quadratic = part.instance.items.size() <= kMaxQuadratic;
-  if (SkylineApplies(part.instance)) TrySkylines(part, goal, limits);
-  if (quadratic && part.best.height > goal) TryOrders(part, goal, limits);
-  if (part.best.height > goal && !limits.reached() && SearchApplies(part.instance)) {
+  const bool search = SearchApplies(part.instance);
+  if (SkylineApplies(part.instance)) TrySkylines(part, goal, search ? kRoundsBeforeSearch : kMaxRounds, limits);
+  if (quadratic && !search && part.best.height > goal) TryOrders(part, goal, limits);
+  if (part.best.height > goal && !limits.reached() && search) {
     TrySearch(part, goal, only_goal, search_steps, limits);
   }
 }

@@ -1,0 +1,85 @@
+#include "passes/memory/csv_io.h"
+
+#include <cstdio>
+#include <fstream>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace plimsoll::memory {
+namespace {
+
+using ::testing::HasSubstr;
+
+void ExpectRefused(absl::string_view text, const char* line, const char* reason) {
+  const absl::Status status = ParseCsv(text).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr(line));
+  EXPECT_THAT(std::string(status.message()), HasSubstr(reason));
+}
+
+TEST(Csv, ReadsColumnsInAnyOrder) {
+  const absl::StatusOr<CsvProblem> problem =
+      ParseCsv("\xEF\xBB\xBFsize,id,alignment,note,lower,upper\r\n4096,b1,64,hello,-3,9\r\n\r\n0,b2,1,,0,1\r\n");
+  ASSERT_TRUE(problem.ok()) << problem.status();
+  EXPECT_THAT(problem->ids, testing::ElementsAre("b1", "b2"));
+  EXPECT_TRUE(problem->has_alignment);
+  EXPECT_EQ(problem->problem.buffers[0].lower, -3);
+  EXPECT_EQ(problem->problem.buffers[0].upper, 9);
+  EXPECT_EQ(problem->problem.buffers[0].size, 4096);
+  EXPECT_EQ(problem->problem.buffers[0].alignment, 64);
+}
+
+TEST(Csv, NamesLineAndReason) {
+  ExpectRefused("", "line 1", "empty");
+  ExpectRefused("id,lower,upper\n", "line 1", "no column \"size\"");
+  ExpectRefused("id,lower,upper,size,size\n", "line 1", "named twice");
+  ExpectRefused("id,lower,upper,size\n1,0,1\n", "line 2", "no \"size\"");
+  ExpectRefused("id,lower,upper,size\n1,0,1,4\n\n2,0,x,4\n", "line 4", "upper \"x\" is not an integer");
+  ExpectRefused("id,lower,upper,size\n1,0,1,9223372036854775808\n", "line 2", "not an integer of 64 bits");
+  ExpectRefused("id,lower,upper,size\n1,5,5,4\n", "line 2", "interval [5, 5) is empty");
+  ExpectRefused("id,lower,upper,size\n1,0,1,-4\n", "line 2", "negative");
+  ExpectRefused("id,lower,upper,size,alignment\n1,0,1,4,0\n", "line 2", "alignment 0");
+  ExpectRefused("id,lower,upper,size\n1,0,1,4\n1,0,1,4\n", "line 3", "occurs twice");
+  ExpectRefused("id,lower,upper,size\n,0,1,4\n", "line 2", "id is empty");
+}
+
+TEST(Csv, WritesWhatItReadAndTheOffsets) {
+  const absl::StatusOr<CsvProblem> problem = ParseCsv("id,lower,upper,size\na,0,2,8\nb,1,3,8\n");
+  const Solution solution{.offsets = {8, 0}};
+  EXPECT_EQ(FormatCsv(*problem, solution), "id,lower,upper,size,offset\na,0,2,8,8\nb,1,3,8,0\n");
+}
+
+TEST(Csv, RoundTripsThroughFiles) {
+  const absl::StatusOr<CsvProblem> problem = ParseCsv("id,lower,upper,size,alignment\na,0,2,8,4\nb,1,3,8,1\n");
+  const Solution solution{.offsets = {8, 0}};
+  for (const char* name : {"plain.csv", "packed.csv.gz"}) {
+    const std::string path = absl::StrCat(testing::TempDir(), "/memory_csv_io_", name);
+    ASSERT_TRUE(WriteCsv(path, *problem, solution).ok());
+    const absl::StatusOr<CsvProblem> again = ReadCsv(path);
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_EQ(again->ids, problem->ids);
+    EXPECT_EQ(FormatCsv(*again, solution), FormatCsv(*problem, solution));
+    std::remove(path.c_str());
+  }
+}
+
+TEST(Csv, ReportsFilesThatCannotBeRead) {
+  EXPECT_EQ(ReadCsv("/nonexistent/problem.csv").status().code(), absl::StatusCode::kNotFound);
+  const absl::StatusOr<CsvProblem> problem = ParseCsv("id,lower,upper,size\na,0,2,8\n");
+  EXPECT_EQ(WriteCsv("/nonexistent/out.csv", *problem, {.offsets = {0}}).code(), absl::StatusCode::kUnavailable);
+  const std::string path = absl::StrCat(testing::TempDir(), "/memory_csv_io_broken.csv.gz");
+  ASSERT_TRUE(WriteCsv(path, *problem, {.offsets = {0}}).ok());
+  std::string bytes;
+  {
+    std::ifstream in(path, std::ios::binary);
+    bytes.assign(std::istreambuf_iterator<char>(in), {});
+  }
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes.substr(0, bytes.size() - 12);
+  EXPECT_EQ(ReadCsv(path).status().code(), absl::StatusCode::kDataLoss) << ReadCsv(path).status();
+  std::remove(path.c_str());
+}
+
+}  // namespace
+}  // namespace plimsoll::memory
