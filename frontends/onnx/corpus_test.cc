@@ -1,5 +1,6 @@
 // Imports whole collections: the models of the folder that PLIMSOLL_MODELS names, and ONNX's own test data. What a
-// collection holds need not be supported, but it must be refused with a reason, never with a crash or an internal error.
+// collection holds need not be supported, but it must be refused with a reason, never with a crash or an internal
+// error.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -68,7 +69,8 @@ std::vector<double> Numbers(mlir::DenseElementsAttr elements) {
   if (auto integer = llvm::dyn_cast<mlir::IntegerType>(elements.getElementType())) {
     const bool zero_extend = integer.isUnsigned() || integer.getWidth() == 1;
     for (const llvm::APInt& value : elements.getValues<llvm::APInt>()) {
-      numbers.push_back(zero_extend ? static_cast<double>(value.getZExtValue()) : static_cast<double>(value.getSExtValue()));
+      numbers.push_back(zero_extend ? static_cast<double>(value.getZExtValue())
+                                    : static_cast<double>(value.getSExtValue()));
     }
     return numbers;
   }
@@ -107,7 +109,8 @@ void ImportInto(const fs::path& model, const std::string& name, Tally& tally) {
     ++tally.imported;
   } else if (imported.status().code() == absl::StatusCode::kUnimplemented) {
     ++tally.unsupported;
-    if (std::getenv("PLIMSOLL_VERBOSE")) std::cout << "unsupported " << name << ": " << imported.status().message() << "\n";
+    if (std::getenv("PLIMSOLL_VERBOSE"))
+      std::cout << "unsupported " << name << ": " << imported.status().message() << "\n";
   } else {
     tally.failures.push_back(name + ": " + imported.status().ToString());
   }
@@ -137,7 +140,8 @@ TEST(CorpusTest, EveryFullSizeGraphIsImportedWithoutItsWeights) {
     ImportOptions options;
     for (const auto& input : summary->inputs) {
       // [batch,seq], [batch,8,past,128]: small numbers for the names.
-      if (std::find(summary->open_inputs.begin(), summary->open_inputs.end(), input.name) == summary->open_inputs.end()) continue;
+      if (std::find(summary->open_inputs.begin(), summary->open_inputs.end(), input.name) == summary->open_inputs.end())
+        continue;
       std::vector<int64_t> dims;
       std::string text = input.type.substr(input.type.find('[') + 1);
       text.back() = 'x';
@@ -152,12 +156,13 @@ TEST(CorpusTest, EveryFullSizeGraphIsImportedWithoutItsWeights) {
     const absl::StatusOr<Imported> imported = Import(file.string(), context, options);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     EXPECT_TRUE(imported.ok()) << imported.status();
-    std::cout << file.stem() << ": " << summary->nodes << " nodes, " << summary->parameters << " parameters, " << seconds << " s\n";
+    std::cout << file.stem() << ": " << summary->nodes << " nodes, " << summary->parameters << " parameters, "
+              << seconds << " s\n";
   }
 }
 
-// Imports the model of `folder` with all inputs fixed to those of its first data set and computes it. Empty: the outputs are
-// the expected ones. Nothing where it cannot be imported or computed.
+// Imports the model of `folder` with all inputs fixed to those of its first data set and computes it. Empty: the
+// outputs are the expected ones. Nothing where it cannot be imported or computed.
 std::optional<std::string> Compute(const fs::path& folder, double tolerance) {
   const fs::path data = folder / "test_data_set_0";
   absl::StatusOr<Summary> summary = Summarize((folder / "model.onnx").string());
@@ -208,7 +213,9 @@ TEST(CorpusTest, SmallModelsGiveTheirReferenceOutputs) {
   for (const char* collection : {"tiny", "real"}) {
     for (const fs::path& folder : SortedEntries(root / collection)) {
       const std::string name = folder.filename().string();
-      if (!fs::exists(folder / "model.onnx") || (only ? name.find(only) == std::string::npos : name == "unet" || collection == std::string("real"))) continue;
+      if (!fs::exists(folder / "model.onnx") ||
+          (only ? name.find(only) == std::string::npos : name == "unet" || collection == std::string("real")))
+        continue;
       const std::optional<std::string> difference = Compute(folder, 1e-3);
       std::cout << name << (difference ? ": computed" : ": cannot be computed") << std::endl;
       EXPECT_EQ(difference.value_or(""), "") << name;
@@ -227,8 +234,8 @@ TEST(CorpusTest, OnnxTestDataIsImportedOrRefused) {
       if (only && name.find(only) == std::string::npos) continue;
       if (fs::exists(folder / "model.onnx")) ImportInto(folder / "model.onnx", name, tally);
     }
-    std::cout << collection << ": " << tally.imported << " imported, " << tally.unsupported << " unsupported, " << tally.failures.size()
-              << " refused for other reasons\n";
+    std::cout << collection << ": " << tally.imported << " imported, " << tally.unsupported << " unsupported, "
+              << tally.failures.size() << " refused for other reasons\n";
     for (const std::string& failure : tally.failures) {
       EXPECT_EQ(failure.find("INTERNAL"), std::string::npos) << failure;
       if (std::getenv("PLIMSOLL_VERBOSE")) std::cout << "refused " << failure << "\n";
@@ -266,19 +273,32 @@ TEST(CorpusTest, MutatedModelsAreImportedOrRefused) {
       for (uint64_t change = 1 + random(3); change > 0; --change) {
         const size_t at = random(mutated.size());
         switch (random(5)) {
-          case 0: mutated[at] = static_cast<char>(random(256)); break;
-          case 1: mutated[at] ^= static_cast<char>(1 << random(8)); break;
-          case 2: mutated[at] = "\0\x7f\x80\xff"[random(4)]; break;
-          case 3: mutated.erase(at, 1 + random(4)); break;
-          default: mutated.insert(at, mutated.substr(at, 1 + random(8))); break;
+          case 0:
+            mutated[at] = static_cast<char>(random(256));
+            break;
+          case 1:
+            mutated[at] ^= static_cast<char>(1 << random(8));
+            break;
+          case 2:
+            mutated[at] = "\0\x7f\x80\xff"[random(4)];
+            break;
+          case 3:
+            mutated.erase(at, 1 + random(4));
+            break;
+          default:
+            mutated.insert(at, mutated.substr(at, 1 + random(8)));
+            break;
         }
         if (mutated.empty()) mutated = "x";
       }
       std::ofstream(folder / "model.onnx", std::ios::binary) << mutated;
-      if (wanted) fs::copy_file(folder / "model.onnx", fs::temp_directory_path() / "plimsoll_last_mutation.onnx", fs::copy_options::overwrite_existing);
+      if (wanted)
+        fs::copy_file(folder / "model.onnx", fs::temp_directory_path() / "plimsoll_last_mutation.onnx",
+                      fs::copy_options::overwrite_existing);
       mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
       const absl::StatusOr<Imported> imported = ImportWithData(folder / "model.onnx", context);
-      EXPECT_NE(imported.status().code(), absl::StatusCode::kInternal) << original << " " << i << ": " << imported.status();
+      EXPECT_NE(imported.status().code(), absl::StatusCode::kInternal)
+          << original << " " << i << ": " << imported.status();
     }
   }
   fs::remove_all(folder);

@@ -62,7 +62,8 @@ class ImportTest : public testing::Test {
 };
 
 TEST_F(ImportTest, KeepsNamesAndOrderOfInputsAndOutputs) {
-  auto imported = ImportModel(Graph("g (float[2,3] b, float[3] a) => (float[2,3] y, float[2,3] x) { x = Add(b, a) y = Mul(b, a) }"));
+  auto imported = ImportModel(
+      Graph("g (float[2,3] b, float[3] a) => (float[2,3] y, float[2,3] x) { x = Add(b, a) y = Mul(b, a) }"));
   ASSERT_TRUE(imported.ok()) << imported.status();
   ASSERT_EQ(imported->inputs.size(), 2u);
   EXPECT_EQ(imported->inputs[0].name, "b");
@@ -78,7 +79,8 @@ TEST_F(ImportTest, NamesEveryOpenInputAtOnce) {
   const onnx::ModelProto model = Graph("g (float[N,3] a, float[N] b, float[3] c) => (float[N,3] y) { y = Add(a, c) }");
   auto imported = ImportModel(model);
   EXPECT_EQ(imported.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(imported.status().message()), testing::AllOf(HasSubstr("'a'"), HasSubstr("'b'"), testing::Not(HasSubstr("'c'"))));
+  EXPECT_THAT(std::string(imported.status().message()),
+              testing::AllOf(HasSubstr("'a'"), HasSubstr("'b'"), testing::Not(HasSubstr("'c'"))));
 
   ImportOptions options;
   options.allow_open_dims = true;
@@ -114,12 +116,13 @@ TEST_F(ImportTest, IgnoresWrongDeclaredShapes) {
 }
 
 TEST_F(ImportTest, ListsEveryUnsupportedOperatorAtOnce) {
-  auto imported = ImportModel(Graph("g (float[2] x) => (float[2] y) { [one] a = com.microsoft.Frobnicate(x) b = Relu(a) "
-                                    "[two] c = com.microsoft.Mystery(b) y = Add(c, x) }"));
+  auto imported =
+      ImportModel(Graph("g (float[2] x) => (float[2] y) { [one] a = com.microsoft.Frobnicate(x) b = Relu(a) "
+                        "[two] c = com.microsoft.Mystery(b) y = Add(c, x) }"));
   EXPECT_EQ(imported.status().code(), absl::StatusCode::kUnimplemented);
   EXPECT_THAT(std::string(imported.status().message()),
-              testing::AllOf(HasSubstr("com.microsoft::Frobnicate"), HasSubstr("one"), HasSubstr("com.microsoft::Mystery"), HasSubstr("two"),
-                             testing::Not(HasSubstr("Relu"))));
+              testing::AllOf(HasSubstr("com.microsoft::Frobnicate"), HasSubstr("one"),
+                             HasSubstr("com.microsoft::Mystery"), HasSubstr("two"), testing::Not(HasSubstr("Relu"))));
 }
 
 TEST_F(ImportTest, RefusesWhatIsNoGraph) {
@@ -128,11 +131,14 @@ TEST_F(ImportTest, RefusesWhatIsNoGraph) {
     EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
     return std::string(status.message());
   };
-  EXPECT_THAT(message("g (float[2] x) => (float[2] y) { [p] a = Add(x, b) [q] b = Relu(a) y = Relu(b) }"), HasSubstr("cycle"));
+  EXPECT_THAT(message("g (float[2] x) => (float[2] y) { [p] a = Add(x, b) [q] b = Relu(a) y = Relu(b) }"),
+              HasSubstr("cycle"));
   EXPECT_THAT(message("g (float[2] x) => (float[2] y) { [p] y = Add(x, y) }"), HasSubstr("its own output"));
-  EXPECT_THAT(message("g (float[2] x) => (float[2] y) { [p] y = Add(x, nowhere) }"), testing::AllOf(HasSubstr("'nowhere'"), HasSubstr("'p'")));
+  EXPECT_THAT(message("g (float[2] x) => (float[2] y) { [p] y = Add(x, nowhere) }"),
+              testing::AllOf(HasSubstr("'nowhere'"), HasSubstr("'p'")));
   EXPECT_THAT(message("g (float[2] x) => (float[2] y) { [p] y = Relu(x) [q] y = Abs(x) }"), HasSubstr("twice"));
-  EXPECT_THAT(message("g (float[2] x) => (float[2] y) { [p] x = Relu(x1) x1 = Relu(x) y = Relu(x) }"), HasSubstr("cycle"));
+  EXPECT_THAT(message("g (float[2] x) => (float[2] y) { [p] x = Relu(x1) x1 = Relu(x) y = Relu(x) }"),
+              HasSubstr("cycle"));
   EXPECT_THAT(message("g (float[2] x, float[2] z) => (float[2] y) { [p] x = Relu(z) y = Relu(x) }"), HasSubstr("'x'"));
   EXPECT_THAT(message("g (float[2] x) => (float[2] z) { y = Relu(x) }"), HasSubstr("'z'"));
   EXPECT_THAT(message("g (float[2] x, float[3] w) => (float[2] y) { [p] y = Add(x, w) }"), HasSubstr("'p'"));
@@ -146,7 +152,8 @@ TEST_F(ImportTest, SortsNodes) {
 
 TEST_F(ImportTest, RefusesFilesThatAreNoModel) {
   const std::string good = Graph("g (float[2] x) => (float[2] y) { y = Relu(x) }").SerializeAsString();
-  for (const std::string& bytes : {std::string(), std::string("hello, world"), good.substr(0, good.size() / 2), std::string(1000, '\xff')}) {
+  for (const std::string& bytes :
+       {std::string(), std::string("hello, world"), good.substr(0, good.size() / 2), std::string(1000, '\xff')}) {
     const absl::Status status = Import(Write(bytes), context_, {}).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
   }
@@ -167,7 +174,8 @@ TEST_F(ImportTest, RefusesGraphsThatAreNestedTooDeep) {
   // GraphProto.node = 1, NodeProto.attribute = 5, AttributeProto.g = 6.
   for (int i = 0; i < 5000; ++i) inner = field(1, field(5, field(6, inner)));
   model.clear_graph();
-  EXPECT_EQ(Import(Write(model.SerializeAsString() + field(7, inner)), context_, {}).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(Import(Write(model.SerializeAsString() + field(7, inner)), context_, {}).status().code(),
+            absl::StatusCode::kDataLoss);
 }
 
 TEST_F(ImportTest, RefusesOpsetsOutOfRange) {
@@ -225,7 +233,8 @@ TEST_F(ImportTest, ExternalDataStaysBesideTheModel) {
     weight->set_data_type(onnx::TensorProto::FLOAT);
     weight->add_dims(100);
     weight->set_data_location(onnx::TensorProto::EXTERNAL);
-    for (const auto& [key, value] : std::map<std::string, std::string>{{"location", location}, {"offset", offset}, {"length", length}}) {
+    for (const auto& [key, value] :
+         std::map<std::string, std::string>{{"location", location}, {"offset", offset}, {"length", length}}) {
       auto* entry = weight->add_external_data();
       entry->set_key(key);
       entry->set_value(value);
@@ -298,13 +307,18 @@ TEST_F(ImportTest, AsksForTheValueThatDecidesShapes) {
 }
 
 TEST_F(ImportTest, UnrollsLoopsOfKnownLengthAndKeepsOthers) {
-  const std::string body = R"( <body = b (int64 i, bool go, float[2] v) => (bool again, float[2] w) { again = Identity(go) w = Add(v, x) }> })";
-  auto unrolled = ImportModel(Graph(
-      "g (float[2] x) => (float[2] y) { n = Constant <value = int64 {3}> () t = Constant <value = bool {1}> () y = Loop(n, t, x)" + body));
+  const std::string body =
+      R"( <body = b (int64 i, bool go, float[2] v) => (bool again, float[2] w) { again = Identity(go) w = Add(v, x) }> })";
+  auto unrolled =
+      ImportModel(Graph("g (float[2] x) => (float[2] y) { n = Constant <value = int64 {3}> () t = Constant <value = "
+                        "bool {1}> () y = Loop(n, t, x)" +
+                        body));
   ASSERT_TRUE(unrolled.ok()) << unrolled.status();
   EXPECT_EQ(Count(*unrolled)["graph.add"], 3);
-  auto kept = ImportModel(Graph(
-      "g (float[2] x) => (float[2] y) { n = Constant <value = int64 {100000}> () t = Constant <value = bool {1}> () y = Loop(n, t, x)" + body));
+  auto kept =
+      ImportModel(Graph("g (float[2] x) => (float[2] y) { n = Constant <value = int64 {100000}> () t = Constant <value "
+                        "= bool {1}> () y = Loop(n, t, x)" +
+                        body));
   ASSERT_TRUE(kept.ok()) << kept.status();
   EXPECT_EQ(Count(*kept)["graph.loop"], 1);
 }
@@ -336,17 +350,32 @@ TEST_F(ImportTest, FollowsTheOpset) {
     return imported.ok() ? imported->outputs[0].dims : Dims();
   };
   EXPECT_THAT(dims("g (float[1,4,1] x) => (float[N] y) { y = Squeeze <axes = [0, 2]> (x) }", 11), ElementsAre(4));
-  EXPECT_THAT(dims("g (float[1,4,1] x) => (float[N] y) { a = Constant <value = int64[2] {0, -1}> () y = Squeeze(x, a) }", 13), ElementsAre(4));
-  EXPECT_THAT(dims("g (float[5,4] x) => (float[N,M] y) { y = Slice <starts = [1], ends = [-1], axes = [0]> (x) }", 9), ElementsAre(3, 4));
-  EXPECT_THAT(dims("g (float[5,4] x) => (float[N,M] y) { s = Constant <value = int64[1] {4}> () e = Constant <value = int64[1] {-9}> () "
-                   "a = Constant <value = int64[1] {0}> () t = Constant <value = int64[1] {-2}> () y = Slice(x, s, e, a, t) }", 13), ElementsAre(3, 4));
+  EXPECT_THAT(
+      dims("g (float[1,4,1] x) => (float[N] y) { a = Constant <value = int64[2] {0, -1}> () y = Squeeze(x, a) }", 13),
+      ElementsAre(4));
+  EXPECT_THAT(dims("g (float[5,4] x) => (float[N,M] y) { y = Slice <starts = [1], ends = [-1], axes = [0]> (x) }", 9),
+              ElementsAre(3, 4));
+  EXPECT_THAT(
+      dims("g (float[5,4] x) => (float[N,M] y) { s = Constant <value = int64[1] {4}> () e = Constant <value = int64[1] "
+           "{-9}> () "
+           "a = Constant <value = int64[1] {0}> () t = Constant <value = int64[1] {-2}> () y = Slice(x, s, e, a, t) }",
+           13),
+      ElementsAre(3, 4));
   EXPECT_THAT(dims("g (float[5,4] x) => (float[N,M] y) { y = Pad <pads = [1, 0, 2, 0]> (x) }", 7), ElementsAre(8, 4));
-  EXPECT_THAT(dims("g (float[1,1,4,4] x) => (float[N,C,H,W] y) { y = Upsample <scales = [1.0, 1.0, 2.0, 3.0]> (x) }", 7), ElementsAre(1, 1, 8, 12));
-  EXPECT_THAT(dims("g (float[3,4] x) => (float[N] y) { y = ReduceSum <axes = [1], keepdims = 0> (x) }", 11), ElementsAre(3));
-  EXPECT_THAT(dims("g (float[1,1,6,6] x) => (float[N,C,H,W] y) { y = MaxPool <kernel_shape = [3, 3], strides = [2, 2], ceil_mode = 1> (x) }", 10),
+  EXPECT_THAT(
+      dims("g (float[1,1,4,4] x) => (float[N,C,H,W] y) { y = Upsample <scales = [1.0, 1.0, 2.0, 3.0]> (x) }", 7),
+      ElementsAre(1, 1, 8, 12));
+  EXPECT_THAT(dims("g (float[3,4] x) => (float[N] y) { y = ReduceSum <axes = [1], keepdims = 0> (x) }", 11),
+              ElementsAre(3));
+  EXPECT_THAT(dims("g (float[1,1,6,6] x) => (float[N,C,H,W] y) { y = MaxPool <kernel_shape = [3, 3], strides = [2, 2], "
+                   "ceil_mode = 1> (x) }",
+                   10),
               ElementsAre(1, 1, 3, 3));
-  EXPECT_THAT(dims("g (float[1,2,5,5] x, float[2,1,3,3] w) => (float[N,C,H,W] y) { y = ConvTranspose <group = 2, strides = [2, 2], output_shape = [10, 10]> "
-                   "(x, w) }", 11), ElementsAre(1, 2, 10, 10));
+  EXPECT_THAT(dims("g (float[1,2,5,5] x, float[2,1,3,3] w) => (float[N,C,H,W] y) { y = ConvTranspose <group = 2, "
+                   "strides = [2, 2], output_shape = [10, 10]> "
+                   "(x, w) }",
+                   11),
+              ElementsAre(1, 2, 10, 10));
 }
 
 // Before opset 13 softmax runs over all dims from the axis on.
@@ -360,7 +389,8 @@ TEST_F(ImportTest, OldSoftmaxFlattens) {
 }
 
 TEST_F(ImportTest, FoldsBatchNormalizationIntoConvolution) {
-  onnx::ModelProto model = Graph("g (float[1,3,8,8] x) => (float[N,C,H,W] y) { a = Conv(x, w) y = BatchNormalization(a, s, b, m, v) }", 15);
+  onnx::ModelProto model =
+      Graph("g (float[1,3,8,8] x) => (float[N,C,H,W] y) { a = Conv(x, w) y = BatchNormalization(a, s, b, m, v) }", 15);
   auto add = [&](const std::string& name, std::vector<int64_t> dims) {
     onnx::TensorProto* tensor = model.mutable_graph()->add_initializer();
     tensor->set_name(name);

@@ -56,7 +56,8 @@ Array ArrayOf(mlir::DenseElementsAttr elements) {
   }
   if (auto integer = llvm::dyn_cast<mlir::IntegerType>(elements.getElementType())) {
     for (const llvm::APInt& value : elements.getValues<llvm::APInt>()) {
-      array.data.push_back(integer.isUnsigned() ? static_cast<double>(value.getZExtValue()) : static_cast<double>(value.getSExtValue()));
+      array.data.push_back(integer.isUnsigned() ? static_cast<double>(value.getZExtValue())
+                                                : static_cast<double>(value.getSExtValue()));
     }
     return array;
   }
@@ -83,7 +84,9 @@ mlir::DenseElementsAttr ElementsOf(mlir::RankedTensorType type, const std::vecto
   return mlir::DenseElementsAttr::get(type, attributes);
 }
 
-double ZeroPoint(const std::optional<Array>& zero, int64_t index) { return !zero ? 0 : zero->data.size() == 1 ? zero->data[0] : zero->data[index]; }
+double ZeroPoint(const std::optional<Array>& zero, int64_t index) {
+  return !zero ? 0 : zero->data.size() == 1 ? zero->data[0] : zero->data[index];
+}
 
 class Evaluator {
  public:
@@ -95,7 +98,8 @@ class Evaluator {
       values_[weight] = DenseOf(type, std::string(reinterpret_cast<const char*>(bytes->data()), bytes->size()));
     });
     for (mlir::Operation& op : function.getBody().front()) Run(&op);
-    for (mlir::Value value : function.getBody().front().getTerminator()->getOperands()) results_.push_back(Known(value));
+    for (mlir::Value value : function.getBody().front().getTerminator()->getOperands())
+      results_.push_back(Known(value));
   }
   std::vector<mlir::DenseElementsAttr> results() const { return results_; }
 
@@ -104,7 +108,9 @@ class Evaluator {
     if (auto constant = graph::constantOf(value)) return constant;
     return values_.lookup(value);
   }
-  std::optional<Array> Get(mlir::Value value) const { return value ? std::optional<Array>(ArrayOf(Known(value))) : std::nullopt; }
+  std::optional<Array> Get(mlir::Value value) const {
+    return value ? std::optional<Array>(ArrayOf(Known(value))) : std::nullopt;
+  }
 
   void Run(mlir::Operation* op) {
     llvm::SmallVector<mlir::Attribute> operands;
@@ -113,12 +119,14 @@ class Evaluator {
       if (!known) return;
       operands.push_back(known);
     }
-    if (op->getNumResults() == 0 || op->getNumRegions() > 0 || llvm::isa<graph::ConstantOp, graph::WeightOp>(op)) return;
+    if (op->getNumResults() == 0 || op->getNumRegions() > 0 || llvm::isa<graph::ConstantOp, graph::WeightOp>(op))
+      return;
     llvm::SmallVector<mlir::OpFoldResult> folded;
     if (mlir::succeeded(op->fold(operands, folded)) && folded.size() == op->getNumResults()) {
       for (auto [result, value] : llvm::zip(op->getResults(), folded)) {
         auto attribute = llvm::dyn_cast<mlir::Attribute>(value);
-        values_[result] = attribute ? llvm::dyn_cast<mlir::DenseElementsAttr>(attribute) : Known(llvm::cast<mlir::Value>(value));
+        values_[result] =
+            attribute ? llvm::dyn_cast<mlir::DenseElementsAttr>(attribute) : Known(llvm::cast<mlir::Value>(value));
       }
       return;
     }
@@ -127,16 +135,21 @@ class Evaluator {
     if (auto convolution = llvm::dyn_cast<graph::ConvolutionOp>(op)) data = Convolution(convolution);
     if (auto pool = llvm::dyn_cast<graph::PoolOp>(op)) data = Pool(pool);
     if (auto softmax = llvm::dyn_cast<graph::SoftmaxOp>(op)) data = Softmax(softmax);
-    if (auto norm = llvm::dyn_cast<graph::LayerNormOp>(op)) data = Norm(norm.getOperand(), norm.getScale(), norm.getBias(), norm.getAxis(), norm.getEpsilon().convertToDouble(), true);
-    if (auto norm = llvm::dyn_cast<graph::RmsNormOp>(op)) data = Norm(norm.getOperand(), norm.getScale(), {}, norm.getAxis(), norm.getEpsilon().convertToDouble(), false);
+    if (auto norm = llvm::dyn_cast<graph::LayerNormOp>(op))
+      data = Norm(norm.getOperand(), norm.getScale(), norm.getBias(), norm.getAxis(),
+                  norm.getEpsilon().convertToDouble(), true);
+    if (auto norm = llvm::dyn_cast<graph::RmsNormOp>(op))
+      data = Norm(norm.getOperand(), norm.getScale(), {}, norm.getAxis(), norm.getEpsilon().convertToDouble(), false);
     if (auto norm = llvm::dyn_cast<graph::GroupNormOp>(op)) data = GroupNorm(norm);
     if (auto resize = llvm::dyn_cast<graph::ResizeOp>(op)) data = Resize(resize);
-    if (data) values_[op->getResult(0)] = ElementsOf(llvm::cast<mlir::RankedTensorType>(op->getResult(0).getType()), *data);
+    if (data)
+      values_[op->getResult(0)] = ElementsOf(llvm::cast<mlir::RankedTensorType>(op->getResult(0).getType()), *data);
   }
 
   std::vector<double> Dot(graph::DotGeneralOp op) const {
     const Array lhs = *Get(op.getLhs()), rhs = *Get(op.getRhs());
-    const std::optional<Array> bias = Get(op.getBias()), lhs_zero = Get(op.getLhsZeroPoint()), rhs_zero = Get(op.getRhsZeroPoint());
+    const std::optional<Array> bias = Get(op.getBias()), lhs_zero = Get(op.getLhsZeroPoint()),
+                               rhs_zero = Get(op.getRhsZeroPoint());
     const int64_t k = lhs.shape[lhs.shape.size() - (op.getTransposeLhs() ? 2 : 1)];
     std::vector<double> data;
     auto batched = [](const Array& array, const Dims& index, int64_t row, int64_t column) {
@@ -161,7 +174,8 @@ class Evaluator {
 
   std::vector<double> Convolution(graph::ConvolutionOp op) const {
     const Array x = *Get(op.getOperand()), w = *Get(op.getWeights());
-    const std::optional<Array> bias = Get(op.getBias()), x_zero = Get(op.getOperandZeroPoint()), w_zero = Get(op.getWeightsZeroPoint());
+    const std::optional<Array> bias = Get(op.getBias()), x_zero = Get(op.getOperandZeroPoint()),
+                               w_zero = Get(op.getWeightsZeroPoint());
     const Dims shape = op.getType().getShape().vec(), kernel(w.shape.begin() + 2, w.shape.end());
     const int64_t groups = op.getGroups(), outputs = shape[1], inputs = x.shape[1];
     const size_t spatial = kernel.size();
@@ -216,9 +230,9 @@ class Evaluator {
         sum += x.At(at);
         largest = std::max(largest, x.At(at));
       });
-      data.push_back(op.getKind() == graph::PoolKind::max ? largest
+      data.push_back(op.getKind() == graph::PoolKind::max       ? largest
                      : op.getKind() == graph::PoolKind::average ? sum / static_cast<double>(inside)
-                                                                 : sum / static_cast<double>(counted));
+                                                                : sum / static_cast<double>(counted));
     });
     return data;
   }
@@ -238,7 +252,8 @@ class Evaluator {
   }
 
   // Layer and root-mean-square normalization.
-  std::vector<double> Norm(mlir::Value operand, mlir::Value scale_value, mlir::Value bias_value, int64_t axis, double epsilon, bool center) const {
+  std::vector<double> Norm(mlir::Value operand, mlir::Value scale_value, mlir::Value bias_value, int64_t axis,
+                           double epsilon, bool center) const {
     const Array x = *Get(operand), scale = *Get(scale_value);
     const std::optional<Array> bias = Get(bias_value);
     int64_t inner = 1;
@@ -248,7 +263,8 @@ class Evaluator {
       const size_t base = data.size() / inner * inner;
       double mean = 0, square = 0;
       for (int64_t j = 0; j < inner && center; ++j) mean += x.data[base + j] / static_cast<double>(inner);
-      for (int64_t j = 0; j < inner; ++j) square += (x.data[base + j] - mean) * (x.data[base + j] - mean) / static_cast<double>(inner);
+      for (int64_t j = 0; j < inner; ++j)
+        square += (x.data[base + j] - mean) * (x.data[base + j] - mean) / static_cast<double>(inner);
       const double value = (x.data[data.size()] - mean) / std::sqrt(square + epsilon);
       data.push_back(value * scale.Broadcast(index) + (bias ? bias->Broadcast(index) : 0));
     });
@@ -263,8 +279,10 @@ class Evaluator {
       const size_t base = i / inner * inner, channel = i / per_channel % x.shape[1];
       double mean = 0, square = 0;
       for (int64_t j = 0; j < inner; ++j) mean += x.data[base + j] / static_cast<double>(inner);
-      for (int64_t j = 0; j < inner; ++j) square += (x.data[base + j] - mean) * (x.data[base + j] - mean) / static_cast<double>(inner);
-      data.push_back((x.data[i] - mean) / std::sqrt(square + op.getEpsilon().convertToDouble()) * scale.data[channel] + bias.data[channel]);
+      for (int64_t j = 0; j < inner; ++j)
+        square += (x.data[base + j] - mean) * (x.data[base + j] - mean) / static_cast<double>(inner);
+      data.push_back((x.data[i] - mean) / std::sqrt(square + op.getEpsilon().convertToDouble()) * scale.data[channel] +
+                     bias.data[channel]);
     }
     return data;
   }
@@ -301,13 +319,15 @@ class Evaluator {
       const int64_t in = x.shape[axis];
       const double a = op.getCubicCoefficient().convertToDouble();
       ForEach(next.shape, [&](const Dims& index) {
-        const double coordinate = Coordinate(op.getCoordinates(), static_cast<double>(index[axis]), scale, in, shape[axis]);
+        const double coordinate =
+            Coordinate(op.getCoordinates(), static_cast<double>(index[axis]), scale, in, shape[axis]);
         auto at = [&](int64_t position) {
           Dims source = index;
           source[axis] = std::clamp<int64_t>(position, 0, in - 1);
           return x.At(source);
         };
-        if (op.getMode() == "nearest") return next.data.push_back(at(static_cast<int64_t>(Nearest(op.getNearest(), coordinate))));
+        if (op.getMode() == "nearest")
+          return next.data.push_back(at(static_cast<int64_t>(Nearest(op.getNearest(), coordinate))));
         const int64_t floor = static_cast<int64_t>(std::floor(coordinate));
         const double t = coordinate - static_cast<double>(floor);
         std::vector<double> weights = {1 - t, t};
@@ -338,7 +358,8 @@ class Evaluator {
 
 }  // namespace
 
-std::vector<mlir::DenseElementsAttr> EvaluateFunction(mlir::func::FuncOp function, const weights::WeightStore& weights) {
+std::vector<mlir::DenseElementsAttr> EvaluateFunction(mlir::func::FuncOp function,
+                                                      const weights::WeightStore& weights) {
   return Evaluator(function, weights).results();
 }
 

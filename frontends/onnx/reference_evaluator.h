@@ -1,5 +1,5 @@
-// For tests: computes a function of graph operations, by the dialect's folders where these can, in plain loops over doubles
-// where they cannot (contractions, pools, normalizations, resizing). Slow and simple.
+// For tests: computes a function of graph operations, by the dialect's folders where these can, in plain loops over
+// doubles where they cannot (contractions, pools, normalizations, resizing). Slow and simple.
 #pragma once
 
 #include <optional>
