@@ -22,6 +22,9 @@
 namespace plimsoll::compiler {
 namespace {
 
+// Steps of the allocation's search, for each arena: a second or two, where it does not end sooner at the lower bound.
+constexpr int64_t kAllocationSteps = 10'000'000;
+
 class Stopwatch {
  public:
   double Lap() {
@@ -168,6 +171,7 @@ absl::StatusOr<Compiled> Compile(const std::string& model_path, const Options& o
   for (const auto& port : imported->inputs) request.inputs.push_back(BindingOf(port));
   for (const auto& port : imported->outputs) request.outputs.push_back(BindingOf(port));
   request.target = target->plan;
+  request.max_steps = kAllocationSteps;
   request.kernel = [&](mlir::Operation* op) {
     const auto at = kernels->uses.find(op);
     return at == kernels->uses.end() ? nullptr : &at->second;

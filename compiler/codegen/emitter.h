@@ -36,6 +36,7 @@ class NestEmitter : public Evaluator {
   void VectorLoop(llvm::Value* low, llvm::Value* high, Values& carried, const std::function<void(Values&)>& body);
   void Passes();
   void Pass(int pass);
+  void PrefetchNextRow();
   void ReducedLoops(llvm::ArrayRef<int> dims, Values& carried, const std::function<void(Values&)>& body);
   void Loop(int dim, llvm::Value* low, llvm::Value* high, int64_t step, Values& carried, const std::function<void(Values&)>& body);
   void StoreRoot(const Root& root);

@@ -156,6 +156,29 @@ void NestEmitter::FinishReduction(const ReductionInstance& instance, llvm::Array
   }
 }
 
+// The first pass over a row waits for memory while the later ones compute: these fetch the next row.
+void NestEmitter::PrefetchNextRow() {
+  if (nest_.tile_dims.empty() || tail_mask_ || !(nest_.reduced & Bit(nest_.vector_dim))) return;
+  llvm::SmallVector<const Access*> done;
+  for (const Access& access : nest_.accesses) {
+    if (!access.source || access.store || !llvm::isa<mlir::BlockArgument>(access.source)) continue;
+    int64_t step, row;
+    if (VariesByLane(access.address, &step) || step != 1) continue;
+    if (!space_.Stride(access.address, nest_.tile_dims.back(), &row) || row <= 0 || row * access.bytes > (1 << 19)) continue;
+    bool known = true;
+    for (auto [number, c] : access.address.terms) known &= space_.atom(number).kind == IndexSpace::Atom::DIM;
+    if (!known || llvm::any_of(done, [&](const Access* other) { return other->source == access.source && other->address == access.address; })) continue;
+    done.push_back(&access);
+    llvm::Value* offset = Offset(access.address);
+    b_.SetInsertPoint(current_);
+    llvm::Value* bytes = b_.CreateMul(b_.CreateAdd(offset, I64(row)), I64(access.bytes));
+    for (int64_t at = 0; at < int64_t{nest_.lanes} * access.bytes; at += 64) {
+      llvm::Value* pointer = b_.CreateGEP(b_.getInt8Ty(), Pointer(access.source), b_.CreateAdd(bytes, I64(at)));
+      b_.CreateIntrinsic(llvm::Intrinsic::prefetch, {pointer->getType()}, {pointer, b_.getInt32(0), b_.getInt32(3), b_.getInt32(1)});
+    }
+  }
+}
+
 void NestEmitter::Pass(int pass) {
   pass_ = pass;
   llvm::SmallVector<size_t> instances;
@@ -187,6 +210,7 @@ void NestEmitter::Pass(int pass) {
   if (nest_.vector_dim >= 0 && (nest_.reduced & Bit(nest_.vector_dim))) dims.push_back(nest_.vector_dim);
   if (!empty) {
     ReducedLoops(dims, carried, [&](Values& values) {
+      if (pass == 1 && nest_.vector_dim >= 0) PrefetchNextRow();
       size_t next = 0;
       for (size_t i : instances) {
         const ReductionInstance& instance = nest_.reductions[i];

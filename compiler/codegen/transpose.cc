@@ -30,53 +30,55 @@ void NestEmitter::TransposedBlocks(llvm::Value* low, llvm::Value* high) {
   const int64_t extent = nest_.extents[along], rest = extent % lanes;
   const int64_t vector_rest = nest_.extents[nest_.vector_dim] % lanes;
   Values none;
-  // Steps [0, count) of block_dim from where it stands, for all lanes in [low, high).
-  auto blocks = [&](llvm::Value* first, int64_t count) {
-    VectorLoop(low, high, none, [&](Values&) {
-      llvm::SmallVector<Preloaded> loads;
-      llvm::SmallVector<llvm::SmallVector<llvm::Value*>> columns;
-      SetDim(along, first);
-      for (const Access& access : nest_.accesses) {
-        int64_t stride, step;
-        if (!access.source || access.store) continue;
-        if (VariesByLane(access.address, &stride) || stride == 0 || stride == 1 || stride == -1) continue;
-        if (!space_.Stride(access.address, along, &step) || step != 1) continue;
-        if (llvm::any_of(loads, [&](const Preloaded& p) { return p.source == access.source && p.address == access.address; })) continue;
-        llvm::Type* type = ScalarType(ElementOf(access.source), b_.getContext());
-        const llvm::Align align(std::max<uint64_t>(1, type->getScalarSizeInBits() / 8));
-        llvm::Value* base = Pointer(access.source);
-        llvm::Value* offset = Offset(access.address);
-        b_.SetInsertPoint(current_);
-        llvm::SmallVector<llvm::Constant*> mask;
-        for (int i = 0; i < lanes; ++i) mask.push_back(b_.getInt1(i < count));
-        llvm::SmallVector<llvm::Value*> rows;
-        for (int j = 0; j < lanes; ++j) {
-          llvm::Value* zero = llvm::Constant::getNullValue(Wide(type));
-          if (tail_mask_ && j >= vector_rest) {
-            rows.push_back(zero);
-            continue;
-          }
-          llvm::Value* pointer = b_.CreateGEP(type, base, b_.CreateAdd(offset, I64(j * stride)));
-          if (count < lanes) rows.push_back(b_.CreateMaskedLoad(Wide(type), pointer, align, llvm::ConstantVector::get(mask), zero));
-          else rows.push_back(b_.CreateAlignedLoad(Wide(type), pointer, align));
+  // Steps [0, count) of block_dim from where it stands, for the lanes at hand.
+  auto block = [&](llvm::Value* first, int64_t count) {
+    llvm::SmallVector<Preloaded> loads;
+    llvm::SmallVector<llvm::SmallVector<llvm::Value*>> columns;
+    SetDim(along, first);
+    for (const Access& access : nest_.accesses) {
+      int64_t stride, step;
+      if (!access.source || access.store) continue;
+      if (VariesByLane(access.address, &stride) || stride == 0 || stride == 1 || stride == -1) continue;
+      if (!space_.Stride(access.address, along, &step) || step != 1) continue;
+      if (llvm::any_of(loads, [&](const Preloaded& p) { return p.source == access.source && p.address == access.address; })) continue;
+      llvm::Type* type = ScalarType(ElementOf(access.source), b_.getContext());
+      const llvm::Align align(std::max<uint64_t>(1, type->getScalarSizeInBits() / 8));
+      llvm::Value* base = Pointer(access.source);
+      llvm::Value* offset = Offset(access.address);
+      b_.SetInsertPoint(current_);
+      llvm::SmallVector<llvm::Constant*> mask;
+      for (int i = 0; i < lanes; ++i) mask.push_back(b_.getInt1(i < count));
+      llvm::SmallVector<llvm::Value*> rows;
+      for (int j = 0; j < lanes; ++j) {
+        llvm::Value* zero = llvm::Constant::getNullValue(Wide(type));
+        if (tail_mask_ && j >= vector_rest) {
+          rows.push_back(zero);
+          continue;
         }
-        Transpose(b_, rows);
-        loads.push_back({access.source, access.address, nullptr});
-        columns.push_back(std::move(rows));
+        llvm::Value* pointer = b_.CreateGEP(type, base, b_.CreateAdd(offset, I64(j * stride)));
+        if (count < lanes) rows.push_back(b_.CreateMaskedLoad(Wide(type), pointer, align, llvm::ConstantVector::get(mask), zero));
+        else rows.push_back(b_.CreateAlignedLoad(Wide(type), pointer, align));
       }
-      for (int64_t i = 0; i < count; ++i) {
-        b_.SetInsertPoint(current_);
-        SetDim(along, i == 0 ? first : b_.CreateAdd(first, I64(i)));
-        for (size_t k = 0; k < loads.size(); ++k) loads[k].value = columns[k][i];
-        preloaded_ = loads;
-        for (const Root& root : nest_.roots) StoreRoot(root);
-      }
-      preloaded_.clear();
-      Forget(Bit(along));
-    });
+      Transpose(b_, rows);
+      loads.push_back({access.source, access.address, nullptr});
+      columns.push_back(std::move(rows));
+    }
+    for (int64_t i = 0; i < count; ++i) {
+      b_.SetInsertPoint(current_);
+      SetDim(along, i == 0 ? first : b_.CreateAdd(first, I64(i)));
+      for (size_t k = 0; k < loads.size(); ++k) loads[k].value = columns[k][i];
+      preloaded_ = loads;
+      for (const Root& root : nest_.roots) StoreRoot(root);
+    }
+    preloaded_.clear();
+    Forget(Bit(along));
   };
-  if (extent >= lanes) Loop(along, I64(0), I64(extent - rest), lanes, none, [&](Values&) { blocks(dim_values_[along], lanes); });
-  if (rest != 0) blocks(I64(extent - rest), rest);
+  // As many rows as lanes are read from end to end: few streams, which the hardware fetches ahead.
+  VectorLoop(low, high, none, [&](Values&) {
+    Values inner;
+    if (extent >= lanes) Loop(along, I64(0), I64(extent - rest), lanes, inner, [&](Values&) { block(dim_values_[along], lanes); });
+    if (rest != 0) block(I64(extent - rest), rest);
+  });
 }
 
 }  // namespace plimsoll::codegen

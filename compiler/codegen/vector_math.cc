@@ -68,9 +68,13 @@ struct Math {
     return sum;
   }
   V Exp(V x) {
+    if (!f64) {  // results below 2^-125 are 0; 2^(n - 1) and a doubled polynomial, so that 2^128 does not overflow early
+      V n, r = ReduceExp(Clamp(x, -87.3, 89), n);
+      V y = Fma(ExpTail(r), Mul(r, r), r);
+      return Mul(Fma(y, C(2), C(2)), PowerOfTwo(Sub(n, C(1))));
+    }
     // The scale is applied in two halves, so that results near overflow and subnormals come out.
-    V clamped = f64 ? Clamp(x, -746, 710) : Clamp(x, -104, 89);
-    V n, r = ReduceExp(clamped, n);
+    V n, r = ReduceExp(Clamp(x, -746, 710), n);
     V y = Add(Fma(ExpTail(r), Mul(r, r), r), C(1));
     V half = Truncate(Mul(n, C(0.5)));
     return Mul(Mul(y, PowerOfTwo(half)), PowerOfTwo(Sub(n, half)));

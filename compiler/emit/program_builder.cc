@@ -1,6 +1,7 @@
 #include "compiler/emit/program_builder.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace plimsoll::compiler {
 
@@ -75,6 +76,19 @@ void ProgramBuilder::ComputeIntervals() {
                                           from.has_weight() || to.has_weight() || from.size_bytes() == 0 ||
                                           from.size_bytes() != to.size_bytes() ||
                                           from.first() <= enclosing_loop[pair.command];
+                                 }),
+                  in_place_.end());
+  // One for each buffer in either role: then those that share a place follow one another in time, and the bound on the
+  // arena stays sharp. Of several the one that lives longest: it lies where others do not want to.
+  std::stable_sort(in_place_.begin(), in_place_.end(), [&](const InPlaceCandidate& a, const InPlaceCandidate& b) {
+    return std::make_pair(a.command, buffer(a.from).first()) < std::make_pair(b.command, buffer(b.from).first());
+  });
+  std::vector<bool> given(buffers(), false), taken(buffers(), false);
+  in_place_.erase(std::remove_if(in_place_.begin(), in_place_.end(),
+                                 [&](const InPlaceCandidate& pair) {
+                                   if (taken[pair.from] || given[pair.to]) return true;
+                                   taken[pair.from] = given[pair.to] = true;
+                                   return false;
                                  }),
                   in_place_.end());
 }
