@@ -79,6 +79,9 @@ class Analysis : public Evaluator {
 
   FailureOr<Element> Reduction(mlir::linalg::LinalgOp op, unsigned result, llvm::ArrayRef<Index> at, int mask) override {
     if (mask != 0) return failure();
+    // A row whose number is computed is not one of the nest's own rows: it is reduced in a kernel before this one.
+    for (const Index& index : at)
+      if (space_.HasRuntime(index)) return failure();
     for (const ReductionInstance& known : nest_.reductions)
       if (known.op == op && llvm::ArrayRef<Index>(known.at) == at) return Of(known);
     DimSet used = 0;

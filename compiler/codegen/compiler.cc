@@ -147,8 +147,6 @@ std::vector<InPlacePair> InPlacePairs(mlir::Operation* op) {
   auto plan = PlanKernel(*region, 512);
   if (mlir::failed(plan) || plan->nests.size() != 1) return pairs;
   const Nest& nest = plan->nests[0];
-  size_t stores = 0;
-  for (const Access& access : nest.accesses) stores += access.store;
   size_t number = 0;
   for (const Access& store : nest.accesses) {
     if (!store.store) continue;

@@ -36,6 +36,14 @@ Index IndexSpace::Runtime(const void* value, DimSet dims) {
   return result;
 }
 
+bool IndexSpace::HasRuntime(const Index& index) const {
+  for (auto [number, c] : index.terms) {
+    const Atom& atom = atoms_[number];
+    if (atom.kind == Atom::RUNTIME || (atom.kind == Atom::FLOOR && HasRuntime(atom.numerator))) return true;
+  }
+  return false;
+}
+
 Index IndexSpace::Add(const Index& a, const Index& b) const {
   Index sum(a.constant + b.constant);
   size_t i = 0, j = 0;

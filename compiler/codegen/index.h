@@ -42,6 +42,7 @@ class IndexSpace {
   int NumDims() const { return static_cast<int>(dim_atoms_.size()); }
   Index Dim(int dim) const;
   Index Runtime(const void* value, DimSet dims);
+  bool HasRuntime(const Index& index) const;  // a value that is computed is part of it
 
   Index Add(const Index& a, const Index& b) const;
   Index Scale(const Index& a, int64_t factor) const;

@@ -266,6 +266,14 @@ TEST(Fusion, ReductionsOverDifferentDimsAreRefused) {
   EXPECT_DEATH(TestKernel(Fusion({x}, inside, {8, 8}, "f32")), "not compiled");
 }
 
+TEST(Fusion, ReductionOfARowWhoseNumberIsComputedIsRefused) {
+  Operand x = Counting({8, 16}, "f32"), at({2}, "i64", {5, 1});
+  const std::string inside = R"(
+    %u = graph.softmax %x0 {axis = 1 : i64, log = false} : tensor<8x16xf32> -> tensor<8x16xf32>
+    %y = graph.gather %u, %x1 along 0 : (tensor<8x16xf32>, tensor<2xi64>) -> tensor<2x16xf32>)";
+  EXPECT_DEATH(TestKernel(Fusion({x, at}, inside, {2, 16}, "f32")), "not compiled");
+}
+
 TEST(InPlace, ElementwiseOverItsOperand) {
   TestKernel kernel("func.func @f(%a: tensor<3x1001xf32>, %b: tensor<1001xf32>) { %r = graph.add %a, %b : (tensor<3x1001xf32>, tensor<1001xf32>) -> tensor<3x1001xf32> return }");
   ASSERT_EQ(kernel.in_place().size(), 1u);

@@ -3,7 +3,7 @@
 // Bias, then activation.
 // CHECK-LABEL: func.func @dense
 // CHECK-SAME: (%[[X:.*]]: tensor<4x8xf32>)
-// CHECK: "graph.dot_general"(%[[X]], %{{.*}}, %{{.*}})
+// CHECK: "graph.dot_general"(%[[X]], %{{[0-9]+}}, %{{[0-9]+}})
 // CHECK-SAME: function = "relu", kind = "eltwise"
 // CHECK-NEXT: return
 func.func @dense(%x: tensor<4x8xf32>) -> tensor<4x16xf32> {
