@@ -187,6 +187,14 @@ TEST(Activation, AllKinds) {
     }
 }
 
+// Results of onnxruntime 1.31 for these arguments.
+TEST(Activation, SigmoidRoundsAsOnnxruntime) {
+  Operand x({14}, "f32", {-20, -17.5, -9.25, -3.1, -0.7, -1e-3, 0, 0.3, 1.9, 4.4, 11, 30, HUGE_VAL, -HUGE_VAL});
+  auto got = Check(Function("graph.activation <sigmoid> %a0 {alpha = 0.0 : f64, beta = 0.0 : f64} :", {x}, x.shape, "f32"), {x}, "f32");
+  ExpectNear(got, {0, 0x1p-25, 0x1.93p-14, 0x1.61227p-5, 0x1.53c698p-2, 0x1.ffbe76p-2, 0.5, 0x1.261d54p-1, 0x1.bd626cp-1,
+                   0x1.f9ca4cp-1, 0x1.fffddp-1, 1, 1, 0}, 0, 0, "sigmoid");
+}
+
 TEST(Cast, BetweenAllTypes) {
   const std::vector<const char*> types = {"f32", "f64", "f16", "bf16", "i64", "i32", "i16", "i8", "ui64", "ui32", "ui16", "ui8", "i1"};
   for (const char* from : types)
