@@ -10,9 +10,9 @@ out=build/quickstart
 tools/setup.sh
 mkdir -p "$out"
 echo "quickstart: building (a few minutes the first time)"
-cmake --preset dev -DPLIMSOLL_TESTS=OFF -B build/quickstart-dev > "$out/build.log" 2>&1 \
-  && cmake --build build/quickstart-dev --target plimsoll >> "$out/build.log" 2>&1 || { tail -40 "$out/build.log"; exit 1; }
-plimsoll=build/quickstart-dev/bin/plimsoll
+cmake --preset dev > "$out/build.log" 2>&1 \
+  && cmake --build --preset dev --target plimsoll >> "$out/build.log" 2>&1 || { tail -40 "$out/build.log"; exit 1; }
+plimsoll=build/dev/bin/plimsoll
 
 show() { printf '\n$ plimsoll %s\n' "$*"; "$plimsoll" "$@"; }
 show compile "$data/model.onnx" -o "$out/model.plim" --shapes=x:1x3x48x192 --budget="$budget"

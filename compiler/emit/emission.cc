@@ -169,6 +169,7 @@ absl::Status Emission::EmitOutputs() {
     if (next >= function_.getNumArguments()) return absl::InternalError("the graph has too few arguments");
     const Place place = storages_.Find(function_.getArgument(next++));
     binding.set_buffer(run_.buffers[place.storage]);
+    run_.builder.buffer(binding.buffer()).set_name(input.name());
   }
   auto results = function_.getBody().front().getTerminator()->getOperands();
   if (results.size() != request_.outputs.size()) return absl::InternalError("the graph has another number of outputs");

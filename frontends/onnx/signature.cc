@@ -42,7 +42,7 @@ std::string DeclaredType(const onnx::TypeProto& type) {
       dims.push_back(Symbol(dim).empty() ? "?" : Symbol(dim));
     }
   }
-  return absl::StrCat(element, "[", absl::StrJoin(dims, "x"), "]");
+  return absl::StrCat(element, "[", absl::StrJoin(dims, ","), "]");
 }
 
 std::set<std::string> InitializerNames(const onnx::GraphProto& graph) {

@@ -9,7 +9,7 @@ void AddCompileFlags(CLI::App& command, CompileFlags& flags) {
   command.add_option("--target", flags.target, "cpu, or cpu:x86-64-v3, cpu:x86-64-v4, cpu:native")->capture_default_str();
   command.add_option("--threads", flags.threads, "Threads that the plan is made for (default: all cores)")->check(CLI::Range(1, 1024));
   command.add_option("--budget", flags.budget, "Bytes that the plan may take, as 512M or 6GiB (default: no limit)");
-  command.add_option("--shapes", flags.shapes, "Shapes of inputs with open dimensions, as x:1x3x224x224,y:8x128")->delimiter(',');
+  command.add_option("--shapes", flags.shapes, "Shapes of inputs with open dimensions, as x:1x3x224x224,y:8x128; dimensions of the same name follow")->delimiter(',');
   command.add_option("--values", flags.values, "NAME=FILE.pb|FILE.npy: fixes an input that decides shapes")->delimiter(',');
   command.add_option("--disable-pass", flags.disabled_passes, "Leaves a pass out, by name (for finding faults)")->delimiter(',');
 }
