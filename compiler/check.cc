@@ -1,4 +1,7 @@
 #include "compiler/compile.h"
+
+#include <utility>
+
 #include "frontends/onnx/import.h"
 #include "ir/graph/graph.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -13,9 +16,18 @@ absl::StatusOr<CheckResult> Check(const std::string& model_path, const Options& 
   import.values = options.values;
   import.allow_open_dims = true;
   absl::StatusOr<onnx_frontend::Imported> imported = onnx_frontend::Import(model_path, context, import);
-  if (!imported.ok()) return imported.status();
-  const onnx_frontend::Summary& summary = imported->summary;
   CheckResult result;
+  onnx_frontend::Summary summary;
+  if (imported.ok()) {
+    summary = imported->summary;
+  } else {
+    // Inputs that decide shapes have no values yet: what can be said without them.
+    result.needed_values = onnx_frontend::NeededValues(imported.status());
+    if (result.needed_values.empty()) return imported.status();
+    absl::StatusOr<onnx_frontend::Summary> declared = onnx_frontend::Summarize(model_path);
+    if (!declared.ok()) return declared.status();
+    summary = *std::move(declared);
+  }
   for (const auto& value : summary.inputs) result.inputs.push_back({value.name, value.type});
   for (const auto& value : summary.outputs) result.outputs.push_back({value.name, value.type});
   result.open_inputs = summary.open_inputs;
@@ -23,7 +35,7 @@ absl::StatusOr<CheckResult> Check(const std::string& model_path, const Options& 
   result.weight_bytes = summary.weight_bytes;
   result.nodes = summary.nodes;
   result.operators = summary.operators;
-  if (imported->module) {
+  if (imported.ok() && imported->module) {
     imported->module->walk([&](graph::CostInterface op) {
       const graph::Cost cost = op.cost();
       result.flops += cost.contraction_flops + cost.vector_flops;

@@ -53,21 +53,17 @@ absl::StatusOr<onnx_frontend::Imported> ImportModel(const std::string& path, mli
   onnx_frontend::ImportOptions import;
   import.shapes = options.shapes;
   import.values = options.values;
-  absl::StatusOr<onnx_frontend::Imported> imported = onnx_frontend::Import(path, context, import);
-  if (imported.ok() || options.available_values.empty() ||
-      imported.status().code() != absl::StatusCode::kInvalidArgument) {
-    return imported;
+  // Where values decide shapes: those that the importer asks for and that are at hand, no more.
+  for (;;) {
+    absl::StatusOr<onnx_frontend::Imported> imported = onnx_frontend::Import(path, context, import);
+    if (imported.ok()) return imported;
+    bool more = false;
+    for (const std::string& name : onnx_frontend::NeededValues(imported.status())) {
+      const auto value = options.available_values.find(name);
+      if (value != options.available_values.end()) more = import.values.insert(*value).second || more;
+    }
+    if (!more) return imported;
   }
-  // Perhaps a value decides a shape: those at hand, one more at a time, so that no more than needed are fixed.
-  for (const auto& [name, value] : options.available_values) {
-    onnx_frontend::ImportOptions one = import;
-    one.values.emplace(name, value);
-    absl::StatusOr<onnx_frontend::Imported> again = onnx_frontend::Import(path, context, one);
-    if (again.ok()) return again;
-  }
-  for (const auto& [name, value] : options.available_values) import.values.emplace(name, value);
-  absl::StatusOr<onnx_frontend::Imported> all = onnx_frontend::Import(path, context, import);
-  return all.ok() ? std::move(all) : std::move(imported);
 }
 
 plan::Binding BindingOf(const onnx_frontend::Imported::Port& port) {

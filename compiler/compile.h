@@ -57,15 +57,16 @@ struct Compiled {
 // kDataLoss / kNotFound (the model or its files cannot be read), kInternal (a bug).
 absl::StatusOr<Compiled> Compile(const std::string& model_path, const Options& options);
 
-// `check`: imports only.
+// `check`: imports only. A model whose shapes depend on values that are not given is summarized as far as it is declared.
 struct CheckResult {
   struct Value { std::string name; std::string type; };   // "f32[1x3x224x224]", "?" for open dims
   std::vector<Value> inputs, outputs;
   std::vector<std::string> open_inputs;                    // inputs with open dims that --shapes should give
+  std::vector<std::string> needed_values;                  // inputs that decide shapes, as far as the import came
   int64_t parameters = 0;
   int64_t weight_bytes = 0;
   int64_t nodes = 0;
-  double flops = 0;                                        // 0 where dims are open
+  double flops = 0;                                        // 0 where dims are open or values needed
   std::map<std::string, int64_t> operators;                // histogram of ONNX op types
 };
 absl::StatusOr<CheckResult> Check(const std::string& model_path, const Options& options);

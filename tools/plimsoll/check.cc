@@ -31,6 +31,7 @@ Outcome Check(const std::string& model, const CompileFlags& flags, bool json) {
   outcome.json["inputs"] = values(result->inputs);
   outcome.json["outputs"] = values(result->outputs);
   outcome.json["open_inputs"] = result->open_inputs;
+  outcome.json["needed_values"] = result->needed_values;
   if (json) return outcome;
   for (const auto& input : result->inputs) std::printf("input       %s  %s\n", input.name.c_str(), input.type.c_str());
   for (const auto& output : result->outputs) std::printf("output      %s  %s\n", output.name.c_str(), output.type.c_str());
@@ -40,6 +41,11 @@ Outcome Check(const std::string& model, const CompileFlags& flags, bool json) {
   std::printf("operators   %s\n", absl::StrJoin(result->operators, ", ", absl::PairFormatter(" ")).c_str());
   if (!result->open_inputs.empty()) {
     std::printf("open        %s: give their shapes with --shapes to compile\n", absl::StrJoin(result->open_inputs, ", ").c_str());
+  }
+  if (!result->needed_values.empty()) {
+    std::printf("values      %s: they decide shapes; give them with --values to compile\n", absl::StrJoin(result->needed_values, ", ").c_str());
+    std::printf("Every operator is known; whether each form of them is supported shows with the values.\n");
+    return outcome;
   }
   std::printf("All operators are supported.\n");
   return outcome;
