@@ -74,7 +74,7 @@ llvm::Value* ToFloat8(llvm::IRBuilder<>& b, const Format& format, llvm::Value* v
     result = b.CreateSelect(b.CreateOr(over, nan), x.I(0x80), result);
   } else {
     code = b.CreateSelect(over, x.I(format.has_infinity ? 0x7c : 0x7f), code);
-    code = b.CreateSelect(nan, x.I(0x7f), code);
+    code = b.CreateSelect(nan, x.I(format.has_infinity ? 0x7e : 0x7f), code);  // quiet, without payload
     result = b.CreateOr(code, sign);
   }
   return b.CreateTrunc(result, value->getType()->getWithNewType(b.getInt8Ty()));

@@ -133,8 +133,9 @@ absl::StatusOr<LibraryTranslation> Translate(graph::DotGeneralOp op) {
   auto fits = [&](llvm::ArrayRef<int64_t> dims, size_t last) {
     return AllOnes(dims.drop_back(last)) || dims.drop_back(last) == llvm::ArrayRef(dst).drop_back(last);
   };
+  auto many = [](mlir::Value value) { return value && TensorOf(value).getNumElements() > 1; };
   Merge merge = Merge::kNone;
-  if (rank > 2 && AllOnes(llvm::ArrayRef(b).drop_back(2)) && !op.getTransposeLhs() &&
+  if (rank > 2 && !many(op.getLhsZeroPoint()) && AllOnes(llvm::ArrayRef(b).drop_back(2)) && !op.getTransposeLhs() &&
       llvm::all_of(broadcast, [&](const Dims& dims) { return fits(dims, 1); })) {
     merge = Merge::kRows;
   } else if (rank > 3 && fits(a, 2) && fits(b, 2) &&
@@ -167,10 +168,12 @@ absl::StatusOr<LibraryTranslation> Translate(graph::DotGeneralOp op) {
   }
   if (op.getLhsZeroPoint()) {
     matmul.set_has_a_zero_point(true);
+    matmul.set_a_zero_point_per_row(many(op.getLhsZeroPoint()));
     translation.operands.push_back(op.getODSOperandIndexAndLength(3).first);
   }
   if (op.getRhsZeroPoint()) {
     matmul.set_has_b_zero_point(true);
+    matmul.set_b_zero_point_per_column(many(op.getRhsZeroPoint()));
     translation.operands.push_back(op.getODSOperandIndexAndLength(4).first);
   }
   const double scale = op.getScale().convertToDouble();
@@ -211,6 +214,7 @@ absl::StatusOr<LibraryTranslation> Translate(graph::ConvolutionOp op) {
   }
   if (op.getWeightsZeroPoint()) {
     convolution.set_has_weights_zero_point(true);
+    convolution.set_weights_zero_point_per_channel(TensorOf(op.getWeightsZeroPoint()).getNumElements() > 1);
     translation.operands.push_back(op.getODSOperandIndexAndLength(4).first);
   }
   if (!status.ok()) return status;

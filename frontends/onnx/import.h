@@ -52,9 +52,8 @@ struct Imported {
     std::vector<int64_t> dims;
     bool fixed = false;  // an input whose value ImportOptions::values gave: it is in the graph as a constant
   };
-  // One func.func @main with arguments and results in the model's order (initializers are no arguments), attributes
-  // plimsoll.input_names, plimsoll.output_names and, where there are any, plimsoll.fixed_inputs (arrays of strings). Null where
-  // dimensions are open.
+  // One func.func @main with arguments and results in the model's order (initializers and fixed inputs are no arguments),
+  // attributes plimsoll.input_names and plimsoll.output_names (arrays of strings). Null where dimensions are open.
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::shared_ptr<weights::WeightStore> weights;  // graph.weight's `source` is the index into it
   std::vector<Port> inputs, outputs;

@@ -48,7 +48,7 @@ void Importer::Run(Imported& result) {
   std::vector<mlir::Attribute> input_names, output_names;
   for (const Imported::Port& input : result.inputs) {
     arguments.push_back(Emitter::TensorOf(input.dims, TypeOf(&context_, input.dtype)));
-    input_names.push_back(builder_.getStringAttr(input.name));
+    if (!input.fixed) input_names.push_back(builder_.getStringAttr(input.name));
     input_names_.push_back(input.name);
   }
   auto function = builder_.create<mlir::func::FuncOp>(result.module->getLoc(), "main", builder_.getFunctionType(arguments, {}));
@@ -91,16 +91,17 @@ void Importer::Run(Imported& result) {
     throw ImportError(absl::UnimplementedError(UnsupportedMessage(result.summary.unsupported)));
   }
   builder_.create<mlir::func::ReturnOp>(function.getLoc(), results);
+  // A fixed input is a constant now; until here its argument kept the others' numbers.
+  arguments.clear();
+  for (size_t i = result.inputs.size(); i-- > 0;) {
+    if (result.inputs[i].fixed) body->eraseArgument(i);
+  }
+  for (Value argument : body->getArguments()) arguments.push_back(argument.getType());
   std::vector<mlir::Type> types;
   for (Value value : results) types.push_back(value.getType());
   function.setType(builder_.getFunctionType(arguments, types));
   function->setAttr("plimsoll.input_names", builder_.getArrayAttr(input_names));
   function->setAttr("plimsoll.output_names", builder_.getArrayAttr(output_names));
-  std::vector<mlir::Attribute> fixed;
-  for (const Imported::Port& input : result.inputs) {
-    if (input.fixed) fixed.push_back(builder_.getStringAttr(input.name));
-  }
-  if (!fixed.empty()) function->setAttr("plimsoll.fixed_inputs", builder_.getArrayAttr(fixed));
   RemoveDeadCode(function.getBody());
   if (mlir::failed(mlir::verify(*result.module))) {
     throw ImportError(absl::InternalError(absl::StrCat("the imported graph is not valid: ", errors_.take())));

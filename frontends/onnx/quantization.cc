@@ -83,6 +83,19 @@ void DequantizeLinear(NodeContext& c) {
 Value ScalarOrVector(NodeContext& c, Value value) { return value && c.Count(value) == 1 ? c.Reshape(value, {}) : value; }
 
 void MatMulInteger(NodeContext& c) {
+  // Zero points of each batch's own rows or columns: subtracted before.
+  Value zeros[2] = {c.OptionalInput(2), c.OptionalInput(3)};
+  if ((zeros[0] && c.Rank(zeros[0]) > 1) || (zeros[1] && c.Rank(zeros[1]) > 1)) {
+    Value operands[2];
+    for (int i = 0; i < 2; ++i) {
+      operands[i] = c.Cast(c.Input(i), c.I32());
+      if (!zeros[i]) continue;
+      Value zero = c.Cast(zeros[i], c.I32());
+      if (i == 0 && c.Rank(zero) == 1 && c.Count(zero) > 1) zero = c.Unsqueeze(zero, {1});
+      operands[i] = c.Sub(operands[i], zero);
+    }
+    return c.SetOutput(0, MatrixProduct(c, operands[0], operands[1]));
+  }
   Emitter::DotOptions options;
   options.lhs_zero_point = ScalarOrVector(c, c.OptionalInput(2));
   options.rhs_zero_point = ScalarOrVector(c, c.OptionalInput(3));

@@ -229,6 +229,33 @@ TEST(MatmulTest, IntegersAreExactForAllFourTypePairs) {
   CheckIntegerMatmul<int8_t, uint8_t>(plan::I8, plan::U8);
 }
 
+TEST(MatmulTest, IntegerZeroPointsMayDifferByRowAndColumn) {
+  const int64_t m = 4, k = 37, n = 6;
+  const auto x = Random<uint8_t>(2 * m * k, 1, 0, 255);
+  const auto y = Random<int8_t>(k * n, 2, -128, 127);
+  const auto x_zero = Random<uint8_t>(m, 3, 0, 255);
+  const auto y_zero = Random<int8_t>(n, 4, -128, 127);
+  std::vector<int32_t> out(2 * m * n, -1), want(2 * m * n, 0);
+  for (int64_t b = 0; b < 2; ++b) {
+    for (int64_t i = 0; i < m; ++i) {
+      for (int64_t j = 0; j < n; ++j) {
+        for (int64_t l = 0; l < k; ++l) want[(b * m + i) * n + j] += (x[(b * m + i) * k + l] - x_zero[i]) * (y[l * n + j] - y_zero[j]);
+      }
+    }
+  }
+  plan::LibraryOp op;
+  plan::Matmul& matmul = *op.mutable_matmul();
+  SetDesc(matmul.mutable_a(), plan::U8, {2, m, k});
+  SetDesc(matmul.mutable_b(), plan::I8, {k, n});
+  SetDesc(matmul.mutable_dst(), plan::I32, {2, m, n});
+  matmul.set_has_a_zero_point(true);
+  matmul.set_a_zero_point_per_row(true);
+  matmul.set_has_b_zero_point(true);
+  matmul.set_b_zero_point_per_column(true);
+  EXPECT_OK(Execute(op, {(void*)x.data(), (void*)y.data(), (void*)x_zero.data(), (void*)y_zero.data(), out.data()}));
+  EXPECT_EQ(out, want);
+}
+
 TEST(MatmulTest, RefusesTypesThatTheLibraryLacks) {
   plan::LibraryOp op;
   op.set_library("onednn");
@@ -460,6 +487,30 @@ TEST(ConvolutionTest, IntegersAreExact) {
       op.mutable_convolution()->set_has_weights_zero_point(true);
       EXPECT_OK(Execute(op, {(void*)x.data(), (void*)w.data(), &x_zero, &w_zero, out.data()}));
       EXPECT_EQ(out, (NaiveConvolution<uint8_t, uint8_t, int32_t>(c, x, w, src_strides, dst_strides, x_zero, w_zero)));
+    }
+  }
+}
+
+TEST(ConvolutionTest, IntegerWeightsMayHaveAZeroPointAChannel) {
+  const ConvolutionCase c = ConvolutionCases()[4];  // groups
+  const auto x = Random<uint8_t>(Count(c.src), 1, 0, 255);
+  const auto w = Random<int8_t>(Count(c.weights), 2, -128, 127);
+  const auto w_zero = Random<int8_t>(c.dst[1], 3, -128, 127);
+  uint8_t x_zero = 9;
+  std::vector<int32_t> out(Count(c.dst));
+  plan::LibraryOp op = ConvolutionOp(c, plan::U8, plan::I8, plan::I32, {}, {});
+  op.mutable_convolution()->set_has_src_zero_point(true);
+  op.mutable_convolution()->set_has_weights_zero_point(true);
+  op.mutable_convolution()->set_weights_zero_point_per_channel(true);
+  EXPECT_OK(Execute(op, {(void*)x.data(), (void*)w.data(), &x_zero, (void*)w_zero.data(), out.data()}));
+  const int64_t image = c.dst[2] * c.dst[3];
+  for (int64_t channel = 0; channel < c.dst[1]; ++channel) {
+    const auto want = NaiveConvolution<uint8_t, int8_t, int32_t>(c, x, w, Dense(c.src), Dense(c.dst), x_zero, w_zero[channel]);
+    for (int64_t n = 0; n < c.dst[0]; ++n) {
+      for (int64_t i = 0; i < image; ++i) {
+        const int64_t at = (n * c.dst[1] + channel) * image + i;
+        ASSERT_EQ(out[at], want[at]) << "channel " << channel;
+      }
     }
   }
 }

@@ -101,12 +101,18 @@ class Description {
     }
   }
 
+  // From the end where negative; 1 where there is no such dim.
+  static int64_t Dim(const MemoryDesc& desc, int at) {
+    if (at < 0) at += desc.dims_size();
+    return at >= 0 && at < desc.dims_size() ? desc.dims(at) : 1;
+  }
+
   void Describe(const Matmul& op) {
     Read("a", Bytes("a", op.a()));
     Read("b", Bytes("b", op.b()));
     if (op.has_bias()) Read("bias", Bytes("bias", op.bias()));
-    if (op.has_a_zero_point()) Read("a's zero point", 1);
-    if (op.has_b_zero_point()) Read("b's zero point", 1);
+    if (op.has_a_zero_point()) Read("a's zero point", op.a_zero_point_per_row() ? Dim(op.dst(), -2) : 1);
+    if (op.has_b_zero_point()) Read("b's zero point", op.b_zero_point_per_column() ? Dim(op.dst(), -1) : 1);
     Destination(op.post_ops(), op.dst());
     if (op.a().dims_size() < 2 || op.b().dims_size() < 2 || op.dst().dims_size() < 2) {
       return Fail("a matmul of tensors with less than 2 dimensions");
@@ -124,7 +130,7 @@ class Description {
     Read("weights", Bytes("weights", op.weights()));
     if (op.has_bias()) Read("bias", Bytes("bias", op.bias()));
     if (op.has_src_zero_point()) Read("src's zero point", 1);
-    if (op.has_weights_zero_point()) Read("weights' zero point", 1);
+    if (op.has_weights_zero_point()) Read("weights' zero point", op.weights_zero_point_per_channel() ? Dim(op.dst(), 1) : 1);
     Destination(op.post_ops(), op.dst());
     if (op.src().dims_size() < 3 || op.dst().dims_size() != op.src().dims_size()) {
       Fail("a convolution whose src and dst are not NC and one to three spatial dimensions");

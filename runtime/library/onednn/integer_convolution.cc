@@ -60,6 +60,7 @@ class IntegerConvolution : public PreparedOp {
   Geometry geometry;
   bool src_signed = false, weights_signed = false;
   int bias_operand = -1, src_zero_operand = -1, weights_zero_operand = -1, dst_operand = 2;
+  bool weights_zero_per_channel = false;
   int threads = 0;
 
   absl::Status Run(absl::Span<void* const> operands) override {
@@ -84,8 +85,7 @@ class IntegerConvolution : public PreparedOp {
   void RunTyped(absl::Span<void* const> operands) {
     const Geometry& g = geometry;
     const int32_t src_zero = src_zero_operand < 0 ? 0 : ReadByte(operands[src_zero_operand], src_signed);
-    const int32_t weights_zero =
-        weights_zero_operand < 0 ? 0 : ReadByte(operands[weights_zero_operand], weights_signed);
+    const auto* weights_zeros = weights_zero_operand < 0 ? nullptr : static_cast<const W*>(operands[weights_zero_operand]);
     const auto* bias = bias_operand < 0 ? nullptr : static_cast<const int32_t*>(operands[bias_operand]);
     const int64_t channels = g.groups * g.out_channels;
     const int64_t rows = g.batch * channels * g.out[0] * g.out[1];
@@ -97,6 +97,7 @@ class IntegerConvolution : public PreparedOp {
         const int64_t channel = row / (g.out[0] * g.out[1]) % channels;
         const int64_t n = row / (g.out[0] * g.out[1] * channels);
         const int64_t group = channel / g.out_channels;
+        const int32_t weights_zero = weights_zeros == nullptr ? 0 : weights_zeros[weights_zero_per_channel ? channel : 0];
         int32_t* dst = static_cast<int32_t*>(operands[dst_operand]) + n * g.dst[0] + channel * g.dst[1] +
                        od * g.dst[2] + oh * g.dst[3];
         Row(g, static_cast<const S*>(operands[0]) + n * g.src[0] + group * g.in_channels * g.src[1],
@@ -177,6 +178,7 @@ absl::StatusOr<std::unique_ptr<PreparedOp>> PrepareIntegerConvolution(const plan
   }
   if (op.has_src_zero_point()) result->src_zero_operand = operand++;
   if (op.has_weights_zero_point()) result->weights_zero_operand = operand++;
+  result->weights_zero_per_channel = op.weights_zero_point_per_channel();
   result->dst_operand = operand;
   result->src_signed = src->is_signed;
   result->weights_signed = weights->is_signed;

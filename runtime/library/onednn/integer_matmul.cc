@@ -9,13 +9,16 @@
 namespace plimsoll::runtime::onednn {
 namespace {
 
-// One row of the result: dst[n] = sum over k of (a[k] - a_zero) * (b[k, n] - b_zero).
+// One row of the result: dst[n] = sum over k of (a[k] - a_zero) * (b[k, n] - b_zero); with `b_zeros`, one of them a column,
+// b_zero must be 0.
 template <typename A, typename B>
 void Row(const A* a, int64_t a_stride, const B* b, int64_t b_row_stride, int64_t b_stride, int64_t k, int64_t n,
-         int32_t a_zero, int32_t b_zero, int32_t* dst, int64_t dst_stride) {
+         int32_t a_zero, int32_t b_zero, const B* b_zeros, int32_t* dst, int64_t dst_stride) {
   for (int64_t j = 0; j < n; ++j) dst[j * dst_stride] = 0;
+  uint32_t sum = 0;   // of the row of a: what the columns' zero points are multiplied by
   for (int64_t i = 0; i < k; ++i) {
     const int32_t factor = a[i * a_stride] - a_zero;
+    sum += static_cast<uint32_t>(factor);
     if (factor == 0) continue;
     const B* row = b + i * b_row_stride;
     if (b_stride == 1 && dst_stride == 1) {
@@ -24,6 +27,10 @@ void Row(const A* a, int64_t a_stride, const B* b, int64_t b_row_stride, int64_t
     }
     for (int64_t j = 0; j < n; ++j) AddScaled(dst + j * dst_stride, row + j * b_stride, 1, factor, b_zero);
   }
+  if (b_zeros == nullptr) return;
+  for (int64_t j = 0; j < n; ++j) {
+    dst[j * dst_stride] = static_cast<int32_t>(static_cast<uint32_t>(dst[j * dst_stride]) - sum * static_cast<uint32_t>(b_zeros[j]));
+  }
 }
 
 class IntegerMatmul : public PreparedOp {
@@ -31,6 +38,7 @@ class IntegerMatmul : public PreparedOp {
   ByteTensor a, b;
   Dims dst_dims, dst_strides;
   int bias_operand = -1, a_zero_operand = -1, b_zero_operand = -1, dst_operand = 2;
+  bool a_zero_per_row = false, b_zero_per_column = false;
   Dims bias_dims, bias_strides;
   int threads = 0;
 
@@ -56,8 +64,10 @@ class IntegerMatmul : public PreparedOp {
   void RunTyped(absl::Span<void* const> operands) {
     const int rank = static_cast<int>(dst_dims.size());
     const int64_t k = a.dims[rank - 1], n = dst_dims[rank - 1];
-    const int32_t a_zero = a_zero_operand < 0 ? 0 : ReadByte(operands[a_zero_operand], a.is_signed);
-    const int32_t b_zero = b_zero_operand < 0 ? 0 : ReadByte(operands[b_zero_operand], b.is_signed);
+    const auto* a_zeros = a_zero_operand < 0 ? nullptr : static_cast<const A*>(operands[a_zero_operand]);
+    const auto* b_zeros = b_zero_operand < 0 ? nullptr : static_cast<const B*>(operands[b_zero_operand]);
+    const int32_t b_zero = b_zeros == nullptr || b_zero_per_column ? 0 : b_zeros[0];
+    if (!b_zero_per_column) b_zeros = nullptr;
     int64_t rows = 1;
     for (int i = 0; i + 1 < rank; ++i) rows *= dst_dims[i];
     const auto* a_data = static_cast<const A*>(operands[0]);
@@ -76,8 +86,9 @@ class IntegerMatmul : public PreparedOp {
           if (i < rank - 2 && b.dims[i] > 1) b_at += index * b.strides[i];
           if (bias != nullptr && bias_dims[i] > 1) bias_at += index * bias_strides[i];
         }
+        const int32_t a_zero = a_zeros == nullptr ? 0 : a_zeros[a_zero_per_row ? row % dst_dims[rank - 2] : 0];
         Row(a_data + a_at, a.strides[rank - 1], b_data + b_at, b.strides[rank - 2], b.strides[rank - 1], k, n, a_zero,
-            b_zero, dst_data + dst_at, dst_strides[rank - 1]);
+            b_zero, b_zeros, dst_data + dst_at, dst_strides[rank - 1]);
         if (bias == nullptr) continue;
         const int64_t step = bias_dims[rank - 1] > 1 ? bias_strides[rank - 1] : 0;
         for (int64_t j = 0; j < n; ++j) dst_data[dst_at + j * dst_strides[rank - 1]] += bias[bias_at + j * step];
@@ -162,6 +173,8 @@ absl::StatusOr<std::unique_ptr<PreparedOp>> PrepareIntegerMatmul(const plan::Mat
   if (!shapes_agree) return absl::InvalidArgumentError("an integer matmul's shapes do not agree");
   if (op.has_a_zero_point()) result->a_zero_operand = operand++;
   if (op.has_b_zero_point()) result->b_zero_operand = operand++;
+  result->a_zero_per_row = op.a_zero_point_per_row();
+  result->b_zero_per_column = op.b_zero_point_per_column();
   result->dst_operand = operand;
   result->a = *std::move(a);
   result->b = *std::move(b);
