@@ -5,6 +5,8 @@ endif()
 add_compile_options(-Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -fno-omit-frame-pointer)
 add_link_options(-fuse-ld=lld-19)
 include_directories(${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
+# LLVM's packaged libraries are built without AddressSanitizer: their arenas and ours disagree on what is poisoned, hence
+# allow_user_poisoning=0 in the test preset.
 if(PLIMSOLL_SANITIZE)
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-sanitize=vptr)
   add_link_options(-fsanitize=address,undefined)

@@ -5,7 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools/setup.sh
-for preset in "${@:-dev}"; do
+[ $# -gt 0 ] || set -- dev asan
+for preset in "$@"; do
   echo "== $preset: configure and build"
   cmake --preset "$preset" > "build-$preset.log" 2>&1 || { cat "build-$preset.log"; exit 1; }
   rm -f "build-$preset.log"
