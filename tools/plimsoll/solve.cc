@@ -1,4 +1,4 @@
-// plimsoll solve allocation|ordering PROBLEM: the bare solvers on files.
+// plimsoll solve allocation|ordering|rematerialization PROBLEM: the bare solvers on files.
 #include "tools/plimsoll/solve.h"
 
 #include <fstream>
@@ -21,24 +21,34 @@ void AddSolve(CLI::App& app, Chosen& chosen) {
   auto* command = app.add_subcommand("solve", "The bare solvers on files");
   command->require_subcommand(1);
   using Solver = Outcome (*)(const SolveFlags&, bool);
-  auto add = [&](const char* name, const char* help, Solver solver, bool has_capacity) {
+  auto add = [&](const char* name, const char* help, Solver solver) {
     auto* sub = command->add_subcommand(name, help);
     auto flags = std::make_shared<SolveFlags>();
     sub->add_option("PROBLEM", flags->problem, "The problem's file")->required();
     sub->add_option("-o,--output", flags->output, "Where the solution goes");
-    if (has_capacity)
-      sub->add_option("--capacity", flags->capacity,
-                      "Stops at the first solution within these bytes (default: minimizes)");
     sub->add_option("--seconds", flags->seconds,
                     "Limit on the wall clock (default: a limit in steps, so that results repeat)")
         ->check(CLI::PositiveNumber);
     sub->add_option("--steps", flags->steps, "Limit in steps of the search")->check(CLI::PositiveNumber);
     AddJson(*sub, chosen);
     sub->callback([=, &chosen] { chosen.run = [=, &chosen] { return solver(*flags, chosen.json); }; });
+    return std::pair(sub, flags);
   };
-  add("allocation", "Places buffers with fixed live intervals in an arena: CSV id,lower,upper,size[,alignment]",
-      SolveAllocation, true);
-  add("ordering", "Finds an order of least peak memory: JSON with nodes, tensors and outputs", SolveOrdering, false);
+  auto [allocation, allocation_flags] =
+      add("allocation", "Places buffers with fixed live intervals in an arena: CSV id,lower,upper,size[,alignment]",
+          SolveAllocation);
+  allocation->add_option("--capacity", allocation_flags->capacity,
+                         "Stops at the first solution within these bytes (default: minimizes)");
+  add("ordering", "Finds an order of least peak memory: JSON with nodes, tensors and outputs", SolveOrdering);
+  auto [rematerialization, flags] =
+      add("rematerialization",
+          "Chooses what is computed again within a budget: JSON with nodes, edges, order, outputs, budget",
+          SolveRematerialization);
+  rematerialization->add_option(
+      "--budget", flags->budget,
+      "Instead of the file's: bytes, or shares of the peak without rematerialization: 6GiB,80%");
+  rematerialization->add_flag("--free-order", flags->free_order, "Takes the order as a start, not as fixed");
+  rematerialization->add_option("--html", flags->html, "Draws memory over the steps on a self-contained page");
 }
 
 }  // namespace plimsoll::cli

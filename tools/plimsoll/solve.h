@@ -19,6 +19,7 @@ struct SolveFlags {
 
 Outcome SolveAllocation(const SolveFlags& flags, bool json);
 Outcome SolveOrdering(const SolveFlags& flags, bool json);
+Outcome SolveRematerialization(const SolveFlags& flags, bool json);
 
 // A whole file. kNotFound where it cannot be opened.
 absl::StatusOr<std::string> ReadFile(const std::string& path);
