@@ -13,7 +13,7 @@ ARROWS = {
     "passes/cost": ["ir/graph"],
     "passes/memory": ["ir/graph", "passes/cost"],
     "passes/schedule": ["ir/graph", "passes/cost"],
-    "passes/checkpoint": ["ir/graph", "passes/cost"],
+    "passes/checkpoint": ["ir/graph", "passes/cost", "passes/schedule"],
     "passes": ["ir/graph", "ir/weights", "passes/cost", "passes/memory", "passes/schedule", "passes/checkpoint"],
     "runtime": ["ir/plan", "ir/weights"],
     "compiler/report": ["ir/plan"],
