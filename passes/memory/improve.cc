@@ -12,13 +12,16 @@
 namespace plimsoll::memory {
 namespace {
 
-constexpr size_t kMaxQuadratic = 30'000;        // Items, for placements that compare each with each.
+constexpr size_t kMaxQuadratic = 70'000;        // Items, for placements that compare each with each.
 constexpr int64_t kPlacementSteps = 1'000'000;  // Spent on placements, and at least kMinRounds of them.
 constexpr int kMinRounds = 3;
 constexpr int kMaxRounds = 100;
-constexpr int kRoundsBeforeSearch = 4;    // Where search follows, it is the better use of time.
-constexpr int64_t kFirstSearch = 20'000;  // Steps of search at one height, doubled from round to round.
-constexpr int kHeights = 4;               // Heights tried in a round: the least, then nearer and nearer to the best.
+constexpr int kRoundsBeforeSearch = 4;                // Where search follows, it is the better use of time.
+constexpr double kPeaks[] = {0.95, 0.9, 0.85, 0.75};  // Shares of the goal; loads from there on are the peak.
+constexpr size_t kMaxPeak = 4000;                     // Items of a peak, for search.
+constexpr int64_t kPeakSteps = 20'000;                // Steps of search for one peak.
+constexpr int64_t kFirstSearch = 20'000;              // Steps of search at one height, doubled from round to round.
+constexpr int kHeights = 4;  // Heights tried in a round: the least, then nearer and nearer to the best.
 
 void Keep(Packing packing, Part& part) {
   if (part.best.offsets.empty() || packing.height < part.best.height) part.best = std::move(packing);
@@ -26,12 +29,14 @@ void Keep(Packing packing, Part& part) {
 
 int64_t Size(const Part& part) { return static_cast<int64_t>(part.instance.items.size()); }
 
-void TryOrders(Part& part, int64_t goal, Limits& limits) {
-  for (const std::vector<int>& order : GoodOrders(part.instance)) {
+// Lowers `best`, if it can, by placing what is not fixed in each of the good orders.
+void TryOrders(const Instance& instance, int64_t goal, Limits& limits, Packing& best) {
+  const int64_t size = static_cast<int64_t>(instance.items.size());
+  for (const std::vector<int>& order : GoodOrders(instance)) {
     for (Fit fit : {Fit::kLowest, Fit::kBest}) {
-      if (part.best.height <= goal || !limits.Spend(Size(part))) return;
-      std::optional<Packing> packing = PlaceInOrder(part.instance, order, fit, part.best.height - 1);
-      if (packing.has_value()) part.best = *std::move(packing);
+      if (best.height <= goal || !limits.Spend(size + size * size / 1000)) return;
+      std::optional<Packing> packing = PlaceInOrder(instance, order, fit, best.height - 1);
+      if (packing.has_value()) best = *std::move(packing);
     }
   }
 }
@@ -84,6 +89,47 @@ void TrySearch(Part& part, int64_t goal, bool only_goal, int64_t search_steps, L
   }
 }
 
+// The items alive at some section whose load is at least `threshold`, ascending.
+std::vector<int> ItemsAtPeak(const Instance& instance, double threshold) {
+  std::vector<int64_t> change(instance.sections + 1, 0);
+  for (const Item& item : instance.items) {
+    change[item.begin] += item.size;
+    change[item.end] -= item.size;
+  }
+  std::vector<int> peaks(instance.sections + 1, 0);  // Before each section, how many are at the peak.
+  int64_t load = 0;
+  for (int s = 0; s < instance.sections; ++s) {
+    load += change[s];
+    peaks[s + 1] = peaks[s] + (double(load) >= threshold ? 1 : 0);
+  }
+  std::vector<int> items;
+  for (int i = 0; i < static_cast<int>(instance.items.size()); ++i) {
+    if (peaks[instance.items[i].end] > peaks[instance.items[i].begin]) items.push_back(i);
+  }
+  return items;
+}
+
+// Packs the items of the peak by themselves, with all care; then the others around them, which have room.
+void TryPeaks(Part& part, int64_t goal, Limits& limits) {
+  std::vector<int> last;
+  for (double share : kPeaks) {
+    if (part.best.height <= goal || limits.reached()) return;
+    std::vector<int> items = ItemsAtPeak(part.instance, share * double(goal));
+    if (items.size() > kMaxPeak || 4 * items.size() > 3 * part.instance.items.size()) return;
+    if (items == last) continue;
+    last = items;
+    Part peak{Restrict(part.instance, items), part.bound, {}};
+    if (!SkylineApplies(peak.instance) || !SearchApplies(peak.instance)) return;
+    PlaceFirst(peak);
+    TrySkylines(peak, goal, kRoundsBeforeSearch, limits);
+    if (peak.best.height > goal) TrySearch(peak, goal, true, kPeakSteps, limits);
+    if (peak.best.height >= part.best.height) return;  // A wider peak is no lower.
+    Instance around = part.instance;
+    for (size_t k = 0; k < items.size(); ++k) around.items[items[k]].fixed = peak.best.offsets[k];
+    TryOrders(around, goal, limits, part.best);
+  }
+}
+
 }  // namespace
 
 void PlaceFirst(Part& part) {
@@ -98,8 +144,11 @@ void Improve(Part& part, int64_t goal, bool only_goal, int64_t search_steps, Lim
   if (part.best.height <= goal || limits.reached()) return;
   const bool quadratic = part.instance.items.size() <= kMaxQuadratic;
   const bool search = SearchApplies(part.instance);
-  if (SkylineApplies(part.instance)) TrySkylines(part, goal, search ? kRoundsBeforeSearch : kMaxRounds, limits);
-  if (quadratic && !search && part.best.height > goal) TryOrders(part, goal, limits);
+  const bool skyline = SkylineApplies(part.instance);
+  if (skyline) TrySkylines(part, goal, kRoundsBeforeSearch, limits);
+  if (skyline && quadratic) TryPeaks(part, goal, limits);
+  if (skyline && !search) TrySkylines(part, goal, kMaxRounds, limits);
+  if (quadratic && !search && part.best.height > goal) TryOrders(part.instance, goal, limits, part.best);
   if (part.best.height > goal && !limits.reached() && search) {
     TrySearch(part, goal, only_goal, search_steps, limits);
   }

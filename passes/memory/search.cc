@@ -1,6 +1,7 @@
 #include "passes/memory/search.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace plimsoll::memory {
@@ -36,6 +37,7 @@ class PackingSearch::Impl {
   struct Decision {
     int item;
     int trail;  // Size of the trail before it.
+    uint64_t state;
   };
   // What a change overwrote: the state of an item, or the floor of a section.
   struct Change {
@@ -63,7 +65,20 @@ class PackingSearch::Impl {
   void Raise(int i, int64_t supported, int64_t lower, const Range& reason);
   void Touch(int i);
   void ForgetTouched();
+  uint64_t StateHash() const;
+  bool KnownDeadEnd(uint64_t state);
 
+  struct DeadEnd {
+    uint64_t state = 0;
+    Range conflict;
+  };
+  std::vector<DeadEnd> dead_ends_;
+  int64_t dead_height_ = -1;
+
+ public:
+  int64_t hits_ = 0, looks_ = 0;
+
+ private:
   int count_;  // Items that are not fixed.
   int sections_;
   std::vector<int> item_of_;  // Index in the instance.
@@ -71,7 +86,8 @@ class PackingSearch::Impl {
   std::vector<int64_t> size_, alignment_;
   std::vector<std::vector<int>> conflicts_;                          // By item: those alive at once with it.
   std::vector<std::vector<std::pair<int64_t, int64_t>>> obstacles_;  // By item: fixed [begin, end), by begin.
-  std::vector<std::vector<int>> members_;                            // By section: items alive.
+  // By section: the items alive, from open_begin_ on; the first open_count_ of them are not placed.
+  std::vector<int> open_, open_begin_, open_count_, member_count_;
   std::vector<int64_t> loads_, failures_;
   bool has_obstacles_ = false;
 
@@ -90,7 +106,6 @@ class PackingSearch::Impl {
 
   std::vector<char> is_touched_;
   std::vector<int> touched_;
-  std::vector<std::pair<int64_t, int64_t>> heads_;  // Scratch.
 };
 
 PackingSearch::Impl::Impl(const Instance& instance) : sections_(instance.sections) {
@@ -106,18 +121,25 @@ PackingSearch::Impl::Impl(const Instance& instance) : sections_(instance.section
   count_ = static_cast<int>(item_of_.size());
   conflicts_.resize(count_);
   obstacles_.resize(count_);
-  members_.resize(sections_);
+  member_count_.assign(sections_, 0);
   loads_.assign(sections_, 0);
   failures_.assign(sections_, 0);
   is_touched_.assign(sections_, 0);
   for (int i = 0; i < count_; ++i) {
     for (int s = begin_[i]; s < end_[i]; ++s) {
-      members_[s].push_back(i);
+      ++member_count_[s];
       loads_[s] += size_[i];
     }
     for (int j = 0; j < count_; ++j) {
       if (i != j && begin_[i] < end_[j] && begin_[j] < end_[i]) conflicts_[i].push_back(j);
     }
+  }
+  open_begin_.assign(sections_, 0);
+  std::partial_sum(member_count_.begin(), member_count_.end() - 1, open_begin_.begin() + 1);
+  open_.resize(open_begin_.back() + member_count_.back());
+  open_count_.assign(sections_, 0);
+  for (int i = 0; i < count_; ++i) {
+    for (int s = begin_[i]; s < end_[i]; ++s) open_[open_begin_[s] + open_count_[s]++] = i;
   }
   for (const Item& item : instance.items) {
     if (!item.is_fixed()) continue;
@@ -169,15 +191,14 @@ bool PackingSearch::Impl::FailItem(int item) {
 
 // The bound of one section: each item from its own lower bound on, one after another, in the order of these bounds.
 bool PackingSearch::Impl::CheckSection(int section) {
+  const int* const first = open_.data() + open_begin_[section];
+  const int* const last = first + open_count_[section];
+  if (first == last) return true;
   int64_t floor = kNever, highest = 0;
-  heads_.clear();
-  for (int i : members_[section]) {
-    if (placed_[i]) continue;
-    floor = std::min(floor, lower_[i]);
-    highest = std::max(highest, lower_[i]);
-    heads_.push_back({lower_[i], size_[i]});
+  for (const int* i = first; i != last; ++i) {
+    floor = std::min(floor, lower_[*i]);
+    highest = std::max(highest, lower_[*i]);
   }
-  if (floor == kNever) return true;
   if (floor != floor_[section]) {
     trail_.push_back({section, true, 0, floor_[section], {}});
     floor_[section] = floor;
@@ -188,11 +209,11 @@ bool PackingSearch::Impl::CheckSection(int section) {
   int64_t idle = floor, top = floor;
   while (fits && highest > slack && highest > top) {
     int64_t reached = idle, next = kNever;
-    for (const auto& [head, size] : heads_) {
-      if (head <= top) {
-        reached += size;
+    for (const int* i = first; i != last; ++i) {
+      if (lower_[*i] <= top) {
+        reached += size_[*i];
       } else {
-        next = std::min(next, head);
+        next = std::min(next, lower_[*i]);
       }
     }
     if (reached == top) {
@@ -205,10 +226,9 @@ bool PackingSearch::Impl::CheckSection(int section) {
   if (fits) return true;
   ++failures_[section];
   conflict_ = {section, section + 1};
-  for (int i : members_[section]) {
-    if (placed_[i]) continue;
-    conflict_.Add(begin_[i], end_[i]);
-    conflict_.Add(reason_[i]);
+  for (const int* i = first; i != last; ++i) {
+    conflict_.Add(begin_[*i], end_[*i]);
+    conflict_.Add(reason_[*i]);
   }
   return false;
 }
@@ -252,7 +272,13 @@ bool PackingSearch::Impl::Place(int item) {
   placed_[item] = 1;
   --left_;
   const int64_t top = lower_[item] + size_[item];
-  for (int s = begin_[item]; s < end_[item]; ++s) remaining_[s] -= size_[item];
+  for (int s = begin_[item]; s < end_[item]; ++s) {
+    remaining_[s] -= size_[item];
+    // To the end of the open ones, where Undo finds it.
+    int* const first = open_.data() + open_begin_[s];
+    std::swap(*std::find(first, first + open_count_[s], item), first[open_count_[s] - 1]);
+    --open_count_[s];
+  }
   Touch(item);
   bool fits = true;
   for (int c : conflicts_[item]) {
@@ -315,7 +341,10 @@ void PackingSearch::Impl::Undo(const Decision& decision) {
   }
   placed_[decision.item] = 0;
   ++left_;
-  for (int s = begin_[decision.item]; s < end_[decision.item]; ++s) remaining_[s] += size_[decision.item];
+  for (int s = begin_[decision.item]; s < end_[decision.item]; ++s) {
+    remaining_[s] += size_[decision.item];
+    ++open_count_[s];
+  }
 }
 
 // Of what is not waiting, the lowest, then the largest key. Nothing fits below it: what is not waiting and lower does
@@ -344,8 +373,9 @@ int PackingSearch::Impl::SelectTightest(const SearchOrder& order) const {
     if (remaining_[s] == 0 || floor_[s] >= limit) continue;
     const int64_t slack = height_ - floor_[s] - remaining_[s];
     if (slack >= best_slack) continue;
-    for (int i : members_[s]) {
-      if (placed_[i] || Waiting(i) || lower_[i] >= limit) continue;
+    for (int k = 0; k < open_count_[s]; ++k) {
+      const int i = open_[open_begin_[s] + k];
+      if (Waiting(i) || lower_[i] >= limit) continue;
       best_slack = slack;
       best_section = s;
       break;
@@ -353,23 +383,55 @@ int PackingSearch::Impl::SelectTightest(const SearchOrder& order) const {
   }
   if (best_section < 0) return -1;
   int best = -1;
-  for (int i : members_[best_section]) {
-    if (placed_[i] || Waiting(i) || lower_[i] >= limit) continue;
+  for (int k = 0; k < open_count_[best_section]; ++k) {
+    const int i = open_[open_begin_[best_section] + k];
+    if (Waiting(i) || lower_[i] >= limit) continue;
     if (best < 0 || lower_[i] < lower_[best] ||
-        (lower_[i] == lower_[best] && order.keys[item_of_[i]] > order.keys[item_of_[best]])) {
+        (lower_[i] == lower_[best] &&
+         std::pair(order.keys[item_of_[i]], best) > std::pair(order.keys[item_of_[best]], i))) {
       best = i;
     }
   }
   return best;
 }
 
+uint64_t PackingSearch::Impl::StateHash() const {
+  uint64_t hash = 0;
+  for (int i = 0; i < count_; ++i) {
+    if (placed_[i]) continue;
+    uint64_t x = static_cast<uint64_t>(i) * 0x9E3779B97F4A7C15u + static_cast<uint64_t>(lower_[i]);
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u + static_cast<uint64_t>(supported_[i]);
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
+    hash += x ^ (x >> 31);
+  }
+  return hash;
+}
+
+bool PackingSearch::Impl::KnownDeadEnd(uint64_t state) {
+  const DeadEnd& entry = dead_ends_[state % dead_ends_.size()];
+  ++looks_;
+  if (entry.state != state) return false;
+  ++hits_;
+  conflict_ = entry.conflict;
+  for (int i = 0; i < count_; ++i) {
+    if (!placed_[i] && entry.conflict.Meets(begin_[i], end_[i])) {
+      conflict_.Add(begin_[i], end_[i]);
+      conflict_.Add(reason_[i]);
+    }
+  }
+  return true;
+}
+
 bool PackingSearch::Impl::Start(int64_t height) {
+  if (height != dead_height_) dead_ends_.assign(1 << 18, {});
+  dead_height_ = height;
   height_ = height;
   left_ = count_;
   placed_.assign(count_, 0);
   supported_.assign(count_, 0);
   reason_.assign(count_, {});
   remaining_ = loads_;
+  open_count_ = member_count_;
   floor_.assign(sections_, 0);
   trail_.clear();
   decisions_.clear();
@@ -396,15 +458,21 @@ SearchOutcome PackingSearch::Impl::Run(int64_t height, const SearchOrder& order,
     }
     if (fits) {
       const int item = order.tightest_first ? SelectTightest(order) : Select(order);
-      if (item >= 0) {
+      if (item < 0) {
+        conflict_ = {0, sections_};  // All wait for one another.
+        fits = false;
+      } else {
         if (steps > max_steps || !limits.Spend()) return SearchOutcome::kLimit;
         ++steps;
-        decisions_.push_back({item, static_cast<int>(trail_.size())});
-        fits = Place(item);
-        continue;
+        const uint64_t state = StateHash();
+        if (KnownDeadEnd(state)) {
+          fits = false;
+        } else {
+          decisions_.push_back({item, static_cast<int>(trail_.size()), state});
+          fits = Place(item);
+          continue;
+        }
       }
-      conflict_ = {0, sections_};  // All wait for one another.
-      fits = false;
     }
     while (!fits) {
       if (decisions_.empty()) return SearchOutcome::kInfeasible;
@@ -414,12 +482,15 @@ SearchOutcome PackingSearch::Impl::Run(int64_t height, const SearchOrder& order,
       ++steps;
       limits.Spend();
       if (conflict_.Meets(begin_[decision.item], end_[decision.item])) fits = Postpone(decision.item);
+      if (!fits) dead_ends_[decision.state % dead_ends_.size()] = {decision.state, conflict_};
     }
   }
 }
 
 PackingSearch::PackingSearch(const Instance& instance) : impl_(std::make_unique<Impl>(instance)) {}
-PackingSearch::~PackingSearch() = default;
+PackingSearch::~PackingSearch() {
+  if (getenv("V")) fprintf(stderr, "hits %ld of %ld\n", impl_->hits_, impl_->looks_);
+}
 
 SearchOutcome PackingSearch::Run(int64_t height, const SearchOrder& order, int64_t max_steps, Limits& limits,
                                  std::vector<int64_t>& offsets) {
