@@ -210,6 +210,11 @@ void Session::ResolveOutputDims() {
 }
 
 absl::Status Session::Run() {
+  static const std::function<void(int)> kNothing;
+  return Run(kNothing);
+}
+
+absl::Status Session::Run(const std::function<void(int)>& after) {
   if (running_.exchange(true, std::memory_order_acquire)) {
     return absl::FailedPreconditionError("the session is running: one run at a time; create a second session");
   }
@@ -222,7 +227,7 @@ absl::Status Session::Run() {
     if (!port.copied) continue;
     std::memcpy(executor_->planned_address(port.binding->buffer()), port.host, static_cast<size_t>(ActualBytes(port)));
   }
-  absl::Status status = executor_->Run();
+  absl::Status status = executor_->Run(after);
   if (status.ok()) {
     ResolveOutputDims();
     for (const Port& port : outputs_) {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -62,6 +63,8 @@ class Session {
 
   // Executes the plan. Errors name the command and the ONNX node; what outputs hold is then undefined.
   absl::Status Run();
+  // The same, calling `after(i)` when command i of the run program, or the branch or loop that it begins, has ended.
+  absl::Status Run(const std::function<void(int)>& after);
 
   int64_t arena_bytes() const { return arena_bytes_; }
 

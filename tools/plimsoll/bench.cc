@@ -23,8 +23,73 @@ struct BenchFlags {
   std::vector<std::string> inputs;
   int iterations = 0, warmup = 3;
   double seconds = 2;
+  bool profile = false;
   CompileFlags compile;
 };
+
+constexpr size_t kProfileLines = 40;
+
+struct CommandTime {
+  int command = 0;
+  double seconds = 0;  // median of the timed runs
+};
+
+// The time of each outermost command; a branch's or a loop's holds its body's. Longest first.
+absl::StatusOr<std::vector<CommandTime>> Profile(runtime::Session& session, int runs) {
+  using Clock = std::chrono::steady_clock;
+  const int count = session.program().plan().run().commands_size();
+  std::vector<std::vector<double>> samples(count);
+  for (int run = 0; run < runs; ++run) {
+    auto last = Clock::now();
+    absl::Status status = session.Run([&](int command) {
+      const auto now = Clock::now();
+      samples[command].push_back(std::chrono::duration<double>(now - last).count());
+      last = Clock::now();
+    });
+    if (!status.ok()) return status;
+  }
+  std::vector<CommandTime> times;
+  for (int i = 0; i < count; ++i) {
+    if (samples[i].empty()) continue;
+    std::nth_element(samples[i].begin(), samples[i].begin() + samples[i].size() / 2, samples[i].end());
+    times.push_back({i, samples[i][samples[i].size() / 2]});
+  }
+  std::stable_sort(times.begin(), times.end(), [](const CommandTime& a, const CommandTime& b) { return a.seconds > b.seconds; });
+  return times;
+}
+
+// What a command does, in few words.
+std::string Describe(const plan::Command& command) {
+  switch (command.kind_case()) {
+    case plan::Command::kLaunch: return command.launch().symbol();
+    case plan::Command::kLibraryCall: {
+      const plan::LibraryOp& op = command.library_call().op();
+      const auto* field = plan::LibraryOp::descriptor()->FindFieldByNumber(op.op_case());
+      return field == nullptr ? "library call" : std::string(field->name());
+    }
+    case plan::Command::kCopy: return "copy";
+    case plan::Command::kFill: return "fill";
+    case plan::Command::kHostCall: return command.host_call().function();
+    case plan::Command::kBranch: return "branch";
+    case plan::Command::kLoop: return "loop";
+    default: return "other";
+  }
+}
+
+void ShowProfile(const plan::Plan& plan, const std::vector<CommandTime>& times, Json& json, bool as_json) {
+  double total = 0;
+  for (const CommandTime& time : times) total += time.seconds;
+  if (!as_json) std::printf("\n%10s %6s %8s  %-32s %s\n", "time", "share", "GFLOP/s", "command", "node");
+  for (size_t i = 0; i < times.size(); ++i) {
+    const plan::Command& command = plan.run().commands(times[i].command);
+    json["profile"].push_back({{"command", times[i].command}, {"seconds", times[i].seconds}, {"kind", Describe(command)}, {"node", command.node()}});
+    if (as_json || i >= kProfileLines) continue;
+    const std::string what = absl::StrCat(times[i].command, " ", Describe(command));
+    std::printf("%10s %5.1f%% %8.1f  %-32.32s %.80s\n", FormatSeconds(times[i].seconds).c_str(), 100 * times[i].seconds / total,
+                command.flops() / times[i].seconds / 1e9, what.c_str(), command.node().c_str());
+  }
+  if (!as_json) std::printf("%10s %5.1f%%  of %zu commands\n", FormatSeconds(total).c_str(), 100.0, times.size());
+}
 
 // A field of /proc/self/status in bytes, as VmRSS or VmHWM; 0 if it is not there.
 int64_t ProcessBytes(const std::string& field) {
@@ -133,6 +198,11 @@ Outcome Bench(const BenchFlags& flags, bool json) {
     std::printf("measured  the process grew by %s at most, from %s before loading (libraries' own code and heap included)\n",
                 FormatBytes(measured - base_bytes).c_str(), FormatBytes(base_bytes).c_str());
   }
+  if (flags.profile) {
+    auto times = Profile(**session, static_cast<int>(std::max<size_t>(5, std::min<size_t>(seconds.size(), 200))));
+    if (!times.ok()) return {times.status()};
+    ShowProfile(program->plan(), *times, outcome.json, json);
+  }
   return outcome;
 }
 
@@ -146,6 +216,7 @@ void AddBench(CLI::App& app, Chosen& chosen) {
   command->add_option("--iterations", flags->iterations, "Timed runs (default: as many as take --seconds)")->check(CLI::PositiveNumber);
   command->add_option("--warmup", flags->warmup, "Runs before the timed ones")->capture_default_str();
   command->add_option("--seconds", flags->seconds, "Time to measure for")->capture_default_str();
+  command->add_flag("--profile", flags->profile, "Time by command and node, after the timed runs");
   command->add_option("--weights", flags->weights_directory, "Folder of external weight files (default: beside the plan)");
   AddCompileFlags(*command, flags->compile);
   AddJson(*command, chosen);

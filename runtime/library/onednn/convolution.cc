@@ -39,7 +39,42 @@ absl::StatusOr<Geometry> GeometryOf(const plan::Convolution& op) {
   return g;
 }
 
+void DropDim(plan::MemoryDesc& desc, int index) {
+  desc.mutable_dims()->erase(desc.dims().begin() + index);
+  if (index < desc.strides_size()) desc.mutable_strides()->erase(desc.strides().begin() + index);
+}
+
+void DropEntry(google::protobuf::RepeatedField<int64_t>& list, int index) {
+  if (index < list.size()) list.erase(list.begin() + index);
+}
+
 }  // namespace
+
+plan::Convolution WithoutUnitDims(const plan::Convolution& op) {
+  plan::Convolution result = op;
+  for (int i = 0; i < result.src().dims_size() - 2;) {
+    const int dim = i + 2, rank = result.src().dims_size();
+    auto is_padded = [&](const google::protobuf::RepeatedField<int64_t>& pads) { return i < pads.size() && pads[i] != 0; };
+    if (rank <= 3 || result.weights().dims_size() != rank || result.dst().dims_size() != rank ||
+        result.src().dims(dim) != 1 || result.weights().dims(dim) != 1 || result.dst().dims(dim) != 1 ||
+        is_padded(result.pads_begin()) || is_padded(result.pads_end())) {
+      ++i;
+      continue;
+    }
+    for (plan::MemoryDesc* desc : {result.mutable_src(), result.mutable_weights(), result.mutable_dst()}) {
+      DropDim(*desc, dim);
+    }
+    for (plan::PostOp& post_op : *result.mutable_post_ops()) {
+      const int index = dim + post_op.operand().dims_size() - rank;  // dims are aligned on the right
+      if (index >= 0 && post_op.has_operand()) DropDim(*post_op.mutable_operand(), index);
+    }
+    for (auto* list : {result.mutable_strides(), result.mutable_dilations(), result.mutable_pads_begin(),
+                       result.mutable_pads_end()}) {
+      DropEntry(*list, i);
+    }
+  }
+  return result;
+}
 
 absl::StatusOr<dnnl::memory::desc> ConvolutionWeightsDesc(const plan::Convolution& op) {
   auto dtype = DataTypeOf(op.weights().dtype());
@@ -68,7 +103,8 @@ absl::StatusOr<dnnl::memory::desc> ConvolutionWeightsDesc(const plan::Convolutio
   return dnnl::memory::desc(dims, *dtype, strides);
 }
 
-absl::StatusOr<Recipe> ConvolutionRecipe(const plan::Convolution& op, bool constant_weights) {
+absl::StatusOr<Recipe> ConvolutionRecipe(const plan::Convolution& given, bool constant_weights) {
+  const plan::Convolution op = WithoutUnitDims(given);
   Recipe recipe;
   const int first_post_op = 2 + (op.has_bias() ? 1 : 0);
   const int dst_operand = first_post_op + PostOpOperands(op.post_ops());

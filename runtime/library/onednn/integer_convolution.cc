@@ -6,9 +6,12 @@
 #include "runtime/library/onednn/engine.h"
 #include "runtime/library/onednn/integer.h"
 #include "runtime/library/onednn/operations.h"
+#include "runtime/library/onednn/primitive_op.h"
 
 namespace plimsoll::runtime::onednn {
 namespace {
+
+constexpr double kMostBytes = 1e12;
 
 using Triple = std::array<int64_t, 3>;  // depth, height, width; absent ones are 1 (sizes) or 0 (pads, strides)
 
@@ -19,40 +22,67 @@ struct Geometry {
   std::array<int64_t, 5> src, weights, dst;
 };
 
-// One row along the width of one output channel.
-template <typename S, typename W>
-void Row(const Geometry& g, const S* src, const W* weights, int32_t src_zero, int32_t weights_zero, int64_t od,
-         int64_t oh, int32_t* dst) {
-  const int64_t width = g.out[2];
-  for (int64_t x = 0; x < width; ++x) dst[x * g.dst[4]] = 0;
+// The output positions of one tile: a range of the flattened (depth, height, width).
+struct Positions {
+  int64_t first = 0, count = 0;
+  int64_t offset[kTileColumns];  // in the destination
+  bool adjacent = true;          // in the destination
+};
+
+Positions PositionsOf(const Geometry& g, int64_t first, int64_t count) {
+  Positions positions{first, count};
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t at = first + i, w = at % g.out[2], h = at / g.out[2] % g.out[1], d = at / (g.out[2] * g.out[1]);
+    positions.offset[i] = d * g.dst[2] + h * g.dst[3] + w * g.dst[4];
+    positions.adjacent &= positions.offset[i] == positions.offset[0] + i;
+  }
+  return positions;
+}
+
+// What the kernel's element (c, kd, kh, kw) multiplies at each position, less the zero point; 0 outside of the source.
+template <typename S>
+void Gather(const Geometry& g, const S* src, int32_t zero, int64_t c, const Triple& k, const Positions& positions,
+            int16_t* to) {
+  for (int64_t i = 0; i < positions.count;) {
+    const int64_t at = positions.first + i, x = at % g.out[2];
+    const int64_t run = std::min(positions.count - i, g.out[2] - x);  // along the width
+    const int64_t h = at / g.out[2] % g.out[1] * g.stride[1] - g.pad[1] + k[1] * g.dilation[1];
+    const int64_t d = at / (g.out[2] * g.out[1]) * g.stride[0] - g.pad[0] + k[0] * g.dilation[0];
+    // Positions x + begin .. x + end have their source w = position * stride + shift inside.
+    const int64_t shift = k[2] * g.dilation[2] - g.pad[2], step = g.stride[2];
+    int64_t begin = 0, end = 0;
+    if (d >= 0 && d < g.in[0] && h >= 0 && h < g.in[1]) {
+      begin = std::clamp<int64_t>((shift >= 0 ? 0 : (-shift + step - 1) / step) - x, 0, run);
+      end = std::clamp<int64_t>((g.in[2] - 1 - shift < 0 ? 0 : (g.in[2] - 1 - shift) / step + 1) - x, begin, run);
+    }
+    std::fill(to + i, to + i + begin, int16_t{0});
+    if (end > begin) {
+      const S* row = src + c * g.src[1] + d * g.src[2] + h * g.src[3] + ((x + begin) * step + shift) * g.src[4];
+      Widen(row, step * g.src[4], end - begin, zero, to + i + begin);
+    }
+    std::fill(to + i + end, to + i + run, int16_t{0});
+    i += run;
+  }
+}
+
+// The source under all of the kernel's elements (in_channels, kd, kh, kw), in pairs.
+template <typename S>
+void GatherPairs(const Geometry& g, const S* src, int32_t zero, const Positions& positions, int16_t* to) {
+  alignas(64) int16_t rows[2][kTileColumns] = {};
+  int64_t count = 0;
   for (int64_t c = 0; c < g.in_channels; ++c) {
-    for (int64_t kd = 0; kd < g.kernel[0]; ++kd) {
-      const int64_t d = od * g.stride[0] - g.pad[0] + kd * g.dilation[0];
-      if (d < 0 || d >= g.in[0]) continue;
-      for (int64_t kh = 0; kh < g.kernel[1]; ++kh) {
-        const int64_t h = oh * g.stride[1] - g.pad[1] + kh * g.dilation[1];
-        if (h < 0 || h >= g.in[1]) continue;
-        for (int64_t kw = 0; kw < g.kernel[2]; ++kw) {
-          const int32_t weight =
-              weights[c * g.weights[1] + kd * g.weights[2] + kh * g.weights[3] + kw * g.weights[4]] - weights_zero;
-          if (weight == 0) continue;
-          // Positions x whose source x * stride + shift lies inside.
-          const int64_t shift = kw * g.dilation[2] - g.pad[2];
-          const int64_t step = g.stride[2];
-          const int64_t begin = shift >= 0 ? 0 : (-shift + step - 1) / step;
-          const int64_t end = std::min(width, g.in[2] - 1 - shift < 0 ? 0 : (g.in[2] - 1 - shift) / step + 1);
-          const S* row = src + c * g.src[1] + d * g.src[2] + h * g.src[3] + shift * g.src[4];
-          if (step * g.src[4] == 1 && g.dst[4] == 1) {
-            AddScaled(dst + begin, row + begin, end - begin, weight, src_zero);
-            continue;
-          }
-          for (int64_t x = begin; x < end; ++x) {
-            AddScaled(dst + x * g.dst[4], row + x * step * g.src[4], 1, weight, src_zero);
-          }
+    for (Triple k = {0, 0, 0}; k[0] < g.kernel[0]; ++k[0]) {
+      for (k[1] = 0; k[1] < g.kernel[1]; ++k[1]) {
+        for (k[2] = 0; k[2] < g.kernel[2]; ++k[2]) {
+          Gather(g, src, zero, c, k, positions, rows[count % 2]);
+          if (++count % 2 == 0) Interleave(rows[0], rows[1], to + (count / 2 - 1) * kPairElements);
         }
       }
     }
   }
+  if (count % 2 == 0) return;
+  std::fill(rows[1], rows[1] + kTileColumns, int16_t{0});
+  Interleave(rows[0], rows[1], to + count / 2 * kPairElements);
 }
 
 class IntegerConvolution : public PreparedOp {
@@ -60,7 +90,6 @@ class IntegerConvolution : public PreparedOp {
   Geometry geometry;
   bool src_signed = false, weights_signed = false;
   int bias_operand = -1, src_zero_operand = -1, weights_zero_operand = -1, dst_operand = 2;
-  bool weights_zero_per_channel = false;
   int threads = 0;
 
   absl::Status Run(absl::Span<void* const> operands) override {
@@ -77,35 +106,112 @@ class IntegerConvolution : public PreparedOp {
     }
     return absl::OkStatus();
   }
-  int64_t workspace_bytes() const override { return 0; }
-  int operand_count() const override { return dst_operand + 1; }
+  // Weights without their zero point, as rows of pairs; for each thread the pairs of one tile.
+  int64_t weights_bytes() const { return geometry.groups * geometry.out_channels * 2 * pairs() * 2; }
+  int64_t tile_bytes() const { return pairs() * kPairElements * 2; }
+  int64_t slots() const { return threads > 0 ? threads : cpu::HardwareThreads(); }
+  int64_t workspace_bytes() const override {
+    return (weights_bytes() + kWorkspaceAlignment - 1) / kWorkspaceAlignment * kWorkspaceAlignment +
+           slots() * tile_bytes();
+  }
+  int operand_count() const override { return dst_operand + 1 + (workspace_bytes() > 0 ? 1 : 0); }
 
  private:
+  int64_t elements() const {
+    return geometry.in_channels * geometry.kernel[0] * geometry.kernel[1] * geometry.kernel[2];
+  }
+  int64_t pairs() const { return (elements() + 1) / 2; }
+
+  template <typename W>
+  void WidenWeights(const W* weights, int32_t zero, int16_t* to) {
+    const Geometry& g = geometry;
+    const int64_t row_elements = 2 * pairs();
+    const bool dense = g.weights[4] == 1 && g.weights[3] == g.kernel[2] && g.weights[1] * g.in_channels == elements() &&
+                       (g.kernel[0] == 1 || g.weights[2] == g.kernel[1] * g.kernel[2]);
+    cpu::ParallelFor(g.groups * g.out_channels, std::max<int64_t>(1, 65536 / std::max<int64_t>(1, row_elements)),
+                     [&](int64_t begin, int64_t end) {
+                       for (int64_t channel = begin; channel < end; ++channel) {
+                         int16_t* row = to + channel * row_elements;
+                         const W* from = weights + channel * g.weights[0];
+                         int64_t at = 0;
+                         if (dense) {
+                           Widen(from, 1, elements(), zero, row);
+                           at = elements();
+                         }
+                         for (int64_t c = dense ? g.in_channels : 0; c < g.in_channels; ++c) {
+                           for (int64_t kd = 0; kd < g.kernel[0]; ++kd) {
+                             for (int64_t kh = 0; kh < g.kernel[1]; ++kh, at += g.kernel[2]) {
+                               Widen(from + c * g.weights[1] + kd * g.weights[2] + kh * g.weights[3], g.weights[4],
+                                     g.kernel[2], zero, row + at);
+                             }
+                           }
+                         }
+                         if (at < row_elements) row[at] = 0;
+                       }
+                     });
+  }
+
   template <typename S, typename W>
   void RunTyped(absl::Span<void* const> operands) {
     const Geometry& g = geometry;
     const int32_t src_zero = src_zero_operand < 0 ? 0 : ReadByte(operands[src_zero_operand], src_signed);
-    const auto* weights_zeros = weights_zero_operand < 0 ? nullptr : static_cast<const W*>(operands[weights_zero_operand]);
+    const int32_t weights_zero =
+        weights_zero_operand < 0 ? 0 : ReadByte(operands[weights_zero_operand], weights_signed);
     const auto* bias = bias_operand < 0 ? nullptr : static_cast<const int32_t*>(operands[bias_operand]);
-    const int64_t channels = g.groups * g.out_channels;
-    const int64_t rows = g.batch * channels * g.out[0] * g.out[1];
-    const int64_t work = g.out[2] * g.in_channels * g.kernel[0] * g.kernel[1] * g.kernel[2];
-    cpu::ParallelFor(rows, std::max<int64_t>(1, 65536 / std::max<int64_t>(1, work)), [&](int64_t begin, int64_t end) {
-      for (int64_t row = begin; row < end; ++row) {
-        const int64_t oh = row % g.out[1];
-        const int64_t od = row / g.out[1] % g.out[0];
-        const int64_t channel = row / (g.out[0] * g.out[1]) % channels;
-        const int64_t n = row / (g.out[0] * g.out[1] * channels);
-        const int64_t group = channel / g.out_channels;
-        const int32_t weights_zero = weights_zeros == nullptr ? 0 : weights_zeros[weights_zero_per_channel ? channel : 0];
-        int32_t* dst = static_cast<int32_t*>(operands[dst_operand]) + n * g.dst[0] + channel * g.dst[1] +
-                       od * g.dst[2] + oh * g.dst[3];
-        Row(g, static_cast<const S*>(operands[0]) + n * g.src[0] + group * g.in_channels * g.src[1],
-            static_cast<const W*>(operands[1]) + channel * g.weights[0], src_zero, weights_zero, od, oh, dst);
-        if (bias == nullptr) continue;
-        for (int64_t x = 0; x < g.out[2]; ++x) dst[x * g.dst[4]] += bias[channel];
+    char* workspace = static_cast<char*>(operands.back());
+    auto* left = reinterpret_cast<int16_t*>(workspace);
+    char* tiles = workspace + workspace_bytes() - slots() * tile_bytes();
+    WidenWeights(static_cast<const W*>(operands[1]), weights_zero, left);
+    const int64_t positions = g.out[0] * g.out[1] * g.out[2];
+    const int64_t blocks = (positions + kTileColumns - 1) / kTileColumns;
+    // Where there are fewer tiles than threads, their rows are divided too.
+    const int64_t images = g.batch * g.groups * blocks;
+    const int64_t row_parts =
+        std::clamp<int64_t>((slots() + images - 1) / std::max<int64_t>(1, images), 1,
+                            std::max<int64_t>(1, g.out_channels / (4 * kTileRows)));
+    const int64_t rows_each = (g.out_channels + row_parts - 1) / row_parts;
+    const int64_t tasks = images * row_parts;
+    const int64_t used = std::min(slots(), tasks);
+    const int64_t work = kTileColumns * elements() * rows_each;
+    // A slot of the workspace each; tasks go round.
+    cpu::ParallelFor(used, work * tasks < 65536 ? used : 1, [&](int64_t begin, int64_t end) {
+      for (int64_t slot = begin; slot < end; ++slot) {
+        auto* right = reinterpret_cast<int16_t*>(tiles + slot * tile_bytes());
+        for (int64_t task = slot; task < tasks; task += used) {
+          const int64_t block = task / row_parts % blocks, group = task / (row_parts * blocks) % g.groups;
+          const int64_t n = task / (row_parts * blocks * g.groups);
+          const int64_t first_row = task % row_parts * rows_each;
+          const Positions at =
+              PositionsOf(g, block * kTileColumns, std::min(kTileColumns, positions - block * kTileColumns));
+          const S* src = static_cast<const S*>(operands[0]) + n * g.src[0] + group * g.in_channels * g.src[1];
+          GatherPairs(g, src, src_zero, at, right);
+          auto* dst = static_cast<int32_t*>(operands[dst_operand]) + n * g.dst[0];
+          const int64_t channel = group * g.out_channels;
+          RunRows(left, channel + first_row, channel + std::min(g.out_channels, first_row + rows_each), right, at, bias,
+                  dst);
+        }
       }
     });
+  }
+
+  // Output channels [begin, end) at the positions of one tile.
+  void RunRows(const int16_t* left, int64_t begin, int64_t end, const int16_t* right, const Positions& at,
+               const int32_t* bias, int32_t* dst) const {
+    alignas(64) int32_t tile[kTileRows * kTileColumns];
+    for (int64_t channel = begin; channel < end; channel += kTileRows) {
+      const int64_t rows = std::min(kTileRows, end - channel);
+      MultiplyTile(left + channel * 2 * pairs(), 2 * pairs(), rows, right, pairs(), at.count, tile);
+      for (int64_t r = 0; r < rows; ++r) {
+        int32_t* to = dst + (channel + r) * geometry.dst[1];
+        const uint32_t shift = bias == nullptr ? 0 : static_cast<uint32_t>(bias[channel + r]);
+        const auto* from = reinterpret_cast<const uint32_t*>(tile + r * kTileColumns);
+        if (at.adjacent) {
+          for (int64_t i = 0; i < at.count; ++i) to[at.offset[0] + i] = static_cast<int32_t>(from[i] + shift);
+        } else {
+          for (int64_t i = 0; i < at.count; ++i) to[at.offset[i]] = static_cast<int32_t>(from[i] + shift);
+        }
+      }
+    }
   }
 };
 
@@ -171,6 +277,11 @@ absl::StatusOr<std::unique_ptr<PreparedOp>> PrepareIntegerConvolution(const plan
       src->dims[1] != g.in_channels * g.groups) {
     return absl::InvalidArgumentError("a convolution's channels or batch do not agree");
   }
+  double elements = 1;
+  for (int64_t dim : weights->dims) elements *= static_cast<double>(dim);
+  if (elements * kPairElements > kMostBytes) {
+    return absl::InvalidArgumentError("an integer convolution of more than 1e12 bytes");
+  }
   int operand = 2;
   if (op.has_bias()) {
     if (op.bias().dtype() != plan::I32) return absl::UnimplementedError("an integer convolution's bias is i32");
@@ -178,7 +289,6 @@ absl::StatusOr<std::unique_ptr<PreparedOp>> PrepareIntegerConvolution(const plan
   }
   if (op.has_src_zero_point()) result->src_zero_operand = operand++;
   if (op.has_weights_zero_point()) result->weights_zero_operand = operand++;
-  result->weights_zero_per_channel = op.weights_zero_point_per_channel();
   result->dst_operand = operand;
   result->src_signed = src->is_signed;
   result->weights_signed = weights->is_signed;

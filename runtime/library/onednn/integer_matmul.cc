@@ -9,36 +9,13 @@
 namespace plimsoll::runtime::onednn {
 namespace {
 
-// One row of the result: dst[n] = sum over k of (a[k] - a_zero) * (b[k, n] - b_zero); with `b_zeros`, one of them a column,
-// b_zero must be 0.
-template <typename A, typename B>
-void Row(const A* a, int64_t a_stride, const B* b, int64_t b_row_stride, int64_t b_stride, int64_t k, int64_t n,
-         int32_t a_zero, int32_t b_zero, const B* b_zeros, int32_t* dst, int64_t dst_stride) {
-  for (int64_t j = 0; j < n; ++j) dst[j * dst_stride] = 0;
-  uint32_t sum = 0;   // of the row of a: what the columns' zero points are multiplied by
-  for (int64_t i = 0; i < k; ++i) {
-    const int32_t factor = a[i * a_stride] - a_zero;
-    sum += static_cast<uint32_t>(factor);
-    if (factor == 0) continue;
-    const B* row = b + i * b_row_stride;
-    if (b_stride == 1 && dst_stride == 1) {
-      AddScaled(dst, row, n, factor, b_zero);
-      continue;
-    }
-    for (int64_t j = 0; j < n; ++j) AddScaled(dst + j * dst_stride, row + j * b_stride, 1, factor, b_zero);
-  }
-  if (b_zeros == nullptr) return;
-  for (int64_t j = 0; j < n; ++j) {
-    dst[j * dst_stride] = static_cast<int32_t>(static_cast<uint32_t>(dst[j * dst_stride]) - sum * static_cast<uint32_t>(b_zeros[j]));
-  }
-}
+constexpr double kMostBytes = 1e12;
 
 class IntegerMatmul : public PreparedOp {
  public:
   ByteTensor a, b;
   Dims dst_dims, dst_strides;
   int bias_operand = -1, a_zero_operand = -1, b_zero_operand = -1, dst_operand = 2;
-  bool a_zero_per_row = false, b_zero_per_column = false;
   Dims bias_dims, bias_strides;
   int threads = 0;
 
@@ -56,44 +33,147 @@ class IntegerMatmul : public PreparedOp {
     }
     return absl::OkStatus();
   }
-  int64_t workspace_bytes() const override { return 0; }
-  int operand_count() const override { return dst_operand + 1; }
+  // The rows of a without their zero point, then the pairs of one tile of b for each thread.
+  int64_t workspace_bytes() const override {
+    const int64_t left_bytes = rows() * 2 * pairs() * 2;
+    return (left_bytes + kWorkspaceAlignment - 1) / kWorkspaceAlignment * kWorkspaceAlignment + slots() * tile_bytes();
+  }
+  int operand_count() const override { return dst_operand + 1 + (workspace_bytes() > 0 ? 1 : 0); }
+
+  // One batch, where b is the same for all of them and the rows of a and dst follow one another.
+  void JoinBatches() {
+    while (rank() > 2) {
+      const int i = rank() - 3;
+      const bool same_b = b.dims[i] == 1;
+      const bool rows_follow = a.dims[i] == dst_dims[i] && a.dims[i + 1] == dst_dims[i + 1] &&
+                               a.strides[i] == a.strides[i + 1] * a.dims[i + 1] &&
+                               dst_strides[i] == dst_strides[i + 1] * dst_dims[i + 1];
+      const bool plain_bias = bias_operand < 0 || (bias_dims[i] == 1 && bias_dims[i + 1] == 1);
+      if (!same_b || !rows_follow || !plain_bias) return;
+      a.dims[i + 1] *= a.dims[i];
+      dst_dims[i + 1] *= dst_dims[i];
+      for (Dims* list : {&a.dims, &a.strides, &b.dims, &b.strides, &dst_dims, &dst_strides}) list->erase(list->begin() + i);
+      if (bias_operand < 0) continue;
+      bias_dims.erase(bias_dims.begin() + i);
+      bias_strides.erase(bias_strides.begin() + i);
+    }
+  }
 
  private:
-  template <typename A, typename B>
-  void RunTyped(absl::Span<void* const> operands) {
-    const int rank = static_cast<int>(dst_dims.size());
-    const int64_t k = a.dims[rank - 1], n = dst_dims[rank - 1];
-    const auto* a_zeros = a_zero_operand < 0 ? nullptr : static_cast<const A*>(operands[a_zero_operand]);
-    const auto* b_zeros = b_zero_operand < 0 ? nullptr : static_cast<const B*>(operands[b_zero_operand]);
-    const int32_t b_zero = b_zeros == nullptr || b_zero_per_column ? 0 : b_zeros[0];
-    if (!b_zero_per_column) b_zeros = nullptr;
-    int64_t rows = 1;
-    for (int i = 0; i + 1 < rank; ++i) rows *= dst_dims[i];
-    const auto* a_data = static_cast<const A*>(operands[0]);
-    const auto* b_data = static_cast<const B*>(operands[1]);
-    auto* dst_data = static_cast<int32_t*>(operands[dst_operand]);
-    const auto* bias = bias_operand < 0 ? nullptr : static_cast<const int32_t*>(operands[bias_operand]);
-    const int64_t rows_per_task = std::max<int64_t>(1, 65536 / std::max<int64_t>(1, k * n));
-    cpu::ParallelFor(rows, rows_per_task, [&](int64_t begin, int64_t end) {
+  int rank() const { return static_cast<int>(dst_dims.size()); }
+  int64_t pairs() const { return (a.dims[rank() - 1] + 1) / 2; }
+  int64_t rows() const {  // of a, over all of its batches
+    int64_t count = 1;
+    for (int i = 0; i + 1 < rank(); ++i) count *= a.dims[i];
+    return count;
+  }
+  int64_t tile_bytes() const { return pairs() * kPairElements * 2; }
+  int64_t slots() const { return threads > 0 ? threads : cpu::HardwareThreads(); }
+
+  template <typename A>
+  void WidenRows(const A* data, int32_t zero, int16_t* to) {
+    const int64_t k = a.dims[rank() - 1], row_elements = 2 * pairs();
+    cpu::ParallelFor(rows(), std::max<int64_t>(1, 65536 / std::max<int64_t>(1, k)), [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
-        int64_t a_at = 0, b_at = 0, dst_at = 0, bias_at = 0, rest = row;
-        for (int i = rank - 2; i >= 0; --i) {
-          const int64_t index = rest % dst_dims[i];
-          rest /= dst_dims[i];
-          dst_at += index * dst_strides[i];
-          if (a.dims[i] > 1) a_at += index * a.strides[i];
-          if (i < rank - 2 && b.dims[i] > 1) b_at += index * b.strides[i];
-          if (bias != nullptr && bias_dims[i] > 1) bias_at += index * bias_strides[i];
+        int64_t from = 0, rest = row;
+        for (int i = rank() - 2; i >= 0; --i) {
+          from += rest % a.dims[i] * a.strides[i];
+          rest /= a.dims[i];
         }
-        const int32_t a_zero = a_zeros == nullptr ? 0 : a_zeros[a_zero_per_row ? row % dst_dims[rank - 2] : 0];
-        Row(a_data + a_at, a.strides[rank - 1], b_data + b_at, b.strides[rank - 2], b.strides[rank - 1], k, n, a_zero,
-            b_zero, b_zeros, dst_data + dst_at, dst_strides[rank - 1]);
-        if (bias == nullptr) continue;
-        const int64_t step = bias_dims[rank - 1] > 1 ? bias_strides[rank - 1] : 0;
-        for (int64_t j = 0; j < n; ++j) dst_data[dst_at + j * dst_strides[rank - 1]] += bias[bias_at + j * step];
+        Widen(data + from, a.strides[rank() - 1], k, zero, to + row * row_elements);
+        if (k % 2 != 0) to[row * row_elements + k] = 0;
       }
     });
+  }
+
+  // Columns [first, first + count) of one batch of b, in pairs.
+  template <typename B>
+  void GatherPairs(const B* data, int32_t zero, int64_t first, int64_t count, int16_t* to) {
+    alignas(64) int16_t pair[2][kTileColumns] = {};
+    const int64_t k = a.dims[rank() - 1], row_stride = b.strides[rank() - 2], stride = b.strides[rank() - 1];
+    for (int64_t i = 0; i < k; ++i) {
+      Widen(data + i * row_stride + first * stride, stride, count, zero, pair[i % 2]);
+      if (i % 2 == 1) Interleave(pair[0], pair[1], to + i / 2 * kPairElements);
+    }
+    if (k % 2 == 0) return;
+    std::fill(pair[1], pair[1] + kTileColumns, int16_t{0});
+    Interleave(pair[0], pair[1], to + k / 2 * kPairElements);
+  }
+
+  // Where batch `batch` of dst begins in a (counted in its rows), b, dst and bias.
+  struct Begin {
+    int64_t a_row = 0, b = 0, dst = 0, bias = 0;
+  };
+  Begin BeginOf(int64_t batch) const {
+    Begin at;
+    int64_t a_rows = rank() >= 2 ? a.dims[rank() - 2] : 1;
+    for (int i = rank() - 3; i >= 0; --i) {
+      const int64_t index = batch % dst_dims[i];
+      batch /= dst_dims[i];
+      if (a.dims[i] > 1) at.a_row += index * a_rows;
+      a_rows *= a.dims[i];
+      if (b.dims[i] > 1) at.b += index * b.strides[i];
+      at.dst += index * dst_strides[i];
+      if (bias_operand >= 0 && bias_dims[i] > 1) at.bias += index * bias_strides[i];
+    }
+    return at;
+  }
+
+  template <typename A, typename B>
+  void RunTyped(absl::Span<void* const> operands) {
+    const int64_t m = dst_dims[rank() - 2], n = dst_dims[rank() - 1];
+    const int32_t a_zero = a_zero_operand < 0 ? 0 : ReadByte(operands[a_zero_operand], a.is_signed);
+    const int32_t b_zero = b_zero_operand < 0 ? 0 : ReadByte(operands[b_zero_operand], b.is_signed);
+    int64_t batches = 1;
+    for (int i = 0; i + 2 < rank(); ++i) batches *= dst_dims[i];
+    char* workspace = static_cast<char*>(operands.back());
+    auto* left = reinterpret_cast<int16_t*>(workspace);
+    char* tiles = workspace + workspace_bytes() - slots() * tile_bytes();
+    WidenRows(static_cast<const A*>(operands[0]), a_zero, left);
+    const int64_t blocks = (n + kTileColumns - 1) / kTileColumns;
+    // Where there are fewer tiles than threads, their rows are divided too.
+    const int64_t row_parts = std::clamp<int64_t>((slots() + batches * blocks - 1) / std::max<int64_t>(1, batches * blocks),
+                                                  1, std::max<int64_t>(1, m / (4 * kTileRows)));
+    const int64_t rows_each = (m + row_parts - 1) / row_parts;
+    const int64_t tasks = batches * blocks * row_parts;
+    const int64_t used = std::min(slots(), tasks);
+    const double work = static_cast<double>(tasks) * kTileColumns * static_cast<double>(pairs() * m);
+    // A slot of the workspace each; tasks go round.
+    cpu::ParallelFor(used, work < 32768 ? used : 1, [&](int64_t begin, int64_t end) {
+      for (int64_t slot = begin; slot < end; ++slot) {
+        auto* right = reinterpret_cast<int16_t*>(tiles + slot * tile_bytes());
+        for (int64_t task = slot; task < tasks; task += used) {
+          const Begin at = BeginOf(task / (blocks * row_parts));
+          const int64_t first = task / row_parts % blocks * kTileColumns, count = std::min(kTileColumns, n - first);
+          const int64_t row = task % row_parts * rows_each;
+          GatherPairs(static_cast<const B*>(operands[1]) + at.b, b_zero, first, count, right);
+          RunRows(left + at.a_row * 2 * pairs(), row, std::min(m, row + rows_each), right, at, first, count, operands);
+        }
+      }
+    });
+  }
+
+  // Rows [begin, end) of one batch at columns [first, first + count).
+  void RunRows(const int16_t* left, int64_t begin, int64_t end, const int16_t* right, const Begin& at, int64_t first,
+               int64_t count, absl::Span<void* const> operands) const {
+    alignas(64) int32_t tile[kTileRows * kTileColumns];
+    const int64_t stride = dst_strides[rank() - 1];
+    for (int64_t row = begin; row < end; row += kTileRows) {
+      const int64_t rows = std::min(kTileRows, end - row);
+      MultiplyTile(left + row * 2 * pairs(), 2 * pairs(), rows, right, pairs(), count, tile);
+      for (int64_t r = 0; r < rows; ++r) {
+        auto* to = static_cast<int32_t*>(operands[dst_operand]) + at.dst + (row + r) * dst_strides[rank() - 2] +
+                   first * stride;
+        const int32_t* from = tile + r * kTileColumns;
+        for (int64_t c = 0; c < count; ++c) to[c * stride] = from[c];
+        if (bias_operand < 0) continue;
+        const int64_t bias_row = bias_dims[rank() - 2] > 1 ? bias_strides[rank() - 2] : 0;
+        const int64_t step = bias_dims[rank() - 1] > 1 ? bias_strides[rank() - 1] : 0;
+        const auto* bias = static_cast<const uint32_t*>(operands[bias_operand]) + at.bias + (row + r) * bias_row +
+                           first * step;
+        for (int64_t c = 0; c < count; ++c) to[c * stride] = static_cast<int32_t>(from[c] + bias[c * step]);
+      }
+    }
   }
 };
 
@@ -104,20 +184,6 @@ void PadLeft(Dims& dims, Dims& strides, int rank) {
 }
 
 }  // namespace
-
-__attribute__((target_clones("avx512f", "avx2", "default"))) void AddScaled(int32_t* dst, const int8_t* row,
-                                                                            int64_t count, int32_t factor,
-                                                                            int32_t zero) {
-  auto* sums = reinterpret_cast<uint32_t*>(dst);
-  for (int64_t i = 0; i < count; ++i) sums[i] += static_cast<uint32_t>(factor * (row[i] - zero));
-}
-
-__attribute__((target_clones("avx512f", "avx2", "default"))) void AddScaled(int32_t* dst, const uint8_t* row,
-                                                                            int64_t count, int32_t factor,
-                                                                            int32_t zero) {
-  auto* sums = reinterpret_cast<uint32_t*>(dst);
-  for (int64_t i = 0; i < count; ++i) sums[i] += static_cast<uint32_t>(factor * (row[i] - zero));
-}
 
 absl::StatusOr<ByteTensor> ByteTensorOf(const plan::MemoryDesc& desc, int rank) {
   if (desc.dtype() != plan::I8 && desc.dtype() != plan::U8) {
@@ -171,16 +237,21 @@ absl::StatusOr<std::unique_ptr<PreparedOp>> PrepareIntegerMatmul(const plan::Mat
     result->bias_operand = operand++;
   }
   if (!shapes_agree) return absl::InvalidArgumentError("an integer matmul's shapes do not agree");
+  double left = kPairElements, right = kPairElements;
+  for (int64_t dim : a->dims) left *= static_cast<double>(dim);
+  for (int64_t dim : b->dims) right *= static_cast<double>(dim);
+  if (left > kMostBytes || right > kMostBytes) {
+    return absl::InvalidArgumentError("an integer matmul of more than 1e12 bytes");
+  }
   if (op.has_a_zero_point()) result->a_zero_operand = operand++;
   if (op.has_b_zero_point()) result->b_zero_operand = operand++;
-  result->a_zero_per_row = op.a_zero_point_per_row();
-  result->b_zero_per_column = op.b_zero_point_per_column();
   result->dst_operand = operand;
   result->a = *std::move(a);
   result->b = *std::move(b);
   result->dst_dims = dst;
   result->dst_strides = *std::move(dst_strides);
   result->threads = threads;
+  result->JoinBatches();
   return result;
 }
 

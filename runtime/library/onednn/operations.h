@@ -8,6 +8,9 @@ namespace plimsoll::runtime::onednn {
 absl::StatusOr<Recipe> MatmulRecipe(const plan::Matmul& op, bool constant_weights);
 absl::StatusOr<Recipe> ConvolutionRecipe(const plan::Convolution& op, bool constant_weights);
 absl::StatusOr<Recipe> PoolRecipe(const plan::Pool& op);
+// Without the spatial dimensions along which source, weights and destination have one element and no padding: oneDNN
+// computes rows along the last dimension, and a row of one element leaves its registers empty.
+plan::Convolution WithoutUnitDims(const plan::Convolution& op);
 // The weights as oneDNN's logical [G, O/G, I/G, spatial...] (no G for one group), from the plan's [O, I/G, spatial...]
 // or, transposed, [I, O/G, spatial...]. The bytes stay where they are: only strides change.
 absl::StatusOr<dnnl::memory::desc> ConvolutionWeightsDesc(const plan::Convolution& op);

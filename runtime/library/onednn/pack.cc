@@ -38,7 +38,7 @@ absl::StatusOr<Recipe> PackRecipe(const plan::Pack& op) {
   *desc = op.from();
   desc->set_packed_bytes(0);
   auto from = plain.has_matmul() ? PlainDesc(*desc, packed->second.get_ndims())
-                                 : ConvolutionWeightsDesc(plain.convolution());
+                                 : ConvolutionWeightsDesc(WithoutUnitDims(plain.convolution()));
   if (!from.ok()) return from.status();
   Recipe recipe;
   recipe.operands = 2;

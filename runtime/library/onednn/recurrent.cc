@@ -1,7 +1,6 @@
 // Recurrent layers with ONNX's semantics: oneDNN multiplies, the gates are computed here. (oneDNN's own recurrent
 // primitives order gates otherwise and lay states out otherwise; the products are where the time goes.)
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <string>
 
@@ -9,11 +8,10 @@
 #include "runtime/device/cpu/parallel.h"
 #include "runtime/library/onednn/engine.h"
 #include "runtime/library/onednn/operations.h"
+#include "runtime/library/onednn/recurrent_cells.h"
 
 namespace plimsoll::runtime::onednn {
 namespace {
-
-float Sigmoid(float x) { return 1 / (1 + std::exp(-x)); }
 
 int GateCount(plan::Recurrent::Cell cell) {
   switch (cell) {
@@ -145,14 +143,23 @@ class RecurrentOp : public PreparedOp {
       const float* x = input_gates + at * n * width;
       if (op_.cell() == plan::Recurrent::GRU) {
         auto* reset = reinterpret_cast<float*>(workspace + reset_);
-        ForEachRow([&](int64_t row) { ResetGate(x, state_gates, bias, former, reset, row); });
+        ForEachRow([&](int64_t row) {
+          GruReset(x + row * width, state_gates + row * width, bias, h, former + row * h, reset + row * h);
+        });
         status = from_reset_.Run(stream_, reset, recurrence + 2 * h * h, state_gates + 2 * h, workspace);
         if (!status.ok()) return status;
       }
       ForEachRow([&](int64_t row) {
-        if (op_.cell() == plan::Recurrent::LSTM) LstmRow(x, state_gates, bias, cell, hidden, row);
-        else if (gates_ == 3) GruRow(x, state_gates, bias, former, hidden, row);
-        else VanillaRow(x, state_gates, bias, hidden, row);
+        const float *from_input = x + row * width, *from_state = state_gates + row * width;
+        const int64_t at = row * h;
+        if (op_.cell() == plan::Recurrent::LSTM) {
+          LstmCell(from_input, from_state, bias, h, cell + at, hidden + at);
+        } else if (gates_ == 3) {
+          const bool linear = op_.cell() == plan::Recurrent::LINEAR_BEFORE_RESET_GRU;
+          GruCell(from_input, from_state, bias, h, linear, former + at, hidden + at);
+        } else {
+          VanillaCell(from_input, from_state, bias, h, op_.cell() == plan::Recurrent::VANILLA_RELU, hidden + at);
+        }
       });
       former = hidden;
     }
@@ -166,57 +173,6 @@ class RecurrentOp : public PreparedOp {
     cpu::ParallelFor(op_.batch(), per_task, [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) body(row);
     });
-  }
-
-  // Of both biases, for gate g and unit j.
-  float Bias(const float* bias, int g, int64_t j) const {
-    const int64_t h = op_.hidden_size();
-    return bias == nullptr ? 0 : bias[g * h + j] + bias[(gates_ + g) * h + j];
-  }
-
-  void LstmRow(const float* x, const float* s, const float* bias, float* cell, float* hidden, int64_t row) const {
-    const int64_t h = op_.hidden_size(), at = row * 4 * h;
-    for (int64_t j = 0; j < h; ++j) {
-      float gate[4];  // input, output, forget, cell
-      for (int g = 0; g < 4; ++g) gate[g] = x[at + g * h + j] + s[at + g * h + j] + Bias(bias, g, j);
-      float& c = cell[row * h + j];
-      c = Sigmoid(gate[2]) * c + Sigmoid(gate[0]) * std::tanh(gate[3]);
-      hidden[row * h + j] = Sigmoid(gate[1]) * std::tanh(c);
-    }
-  }
-
-  void ResetGate(const float* x, const float* s, const float* bias, const float* former, float* reset,
-                 int64_t row) const {
-    const int64_t h = op_.hidden_size(), at = row * 3 * h;
-    for (int64_t j = 0; j < h; ++j) {
-      reset[row * h + j] = Sigmoid(x[at + h + j] + s[at + h + j] + Bias(bias, 1, j)) * former[row * h + j];
-    }
-  }
-
-  void GruRow(const float* x, const float* s, const float* bias, const float* former, float* hidden,
-              int64_t row) const {
-    const int64_t h = op_.hidden_size(), at = row * 3 * h;  // gates: update, reset, hidden
-    const bool linear_before_reset = op_.cell() == plan::Recurrent::LINEAR_BEFORE_RESET_GRU;
-    for (int64_t j = 0; j < h; ++j) {
-      const float update = Sigmoid(x[at + j] + s[at + j] + Bias(bias, 0, j));
-      float candidate = x[at + 2 * h + j];
-      if (linear_before_reset) {
-        const float reset = Sigmoid(x[at + h + j] + s[at + h + j] + Bias(bias, 1, j));
-        const float from_bias = bias == nullptr ? 0 : bias[5 * h + j];
-        candidate += (bias == nullptr ? 0 : bias[2 * h + j]) + reset * (s[at + 2 * h + j] + from_bias);
-      } else {
-        candidate += s[at + 2 * h + j] + Bias(bias, 2, j);
-      }
-      hidden[row * h + j] = (1 - update) * std::tanh(candidate) + update * former[row * h + j];
-    }
-  }
-
-  void VanillaRow(const float* x, const float* s, const float* bias, float* hidden, int64_t row) const {
-    const int64_t h = op_.hidden_size(), at = row * h;
-    for (int64_t j = 0; j < h; ++j) {
-      const float sum = x[at + j] + s[at + j] + Bias(bias, 0, j);
-      hidden[at + j] = op_.cell() == plan::Recurrent::VANILLA_RELU ? std::max(sum, 0.0f) : std::tanh(sum);
-    }
   }
 
   plan::Recurrent op_;
