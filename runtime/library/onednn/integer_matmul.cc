@@ -10,6 +10,7 @@ namespace plimsoll::runtime::onednn {
 namespace {
 
 constexpr double kMostBytes = 1e12;
+constexpr int64_t kFetchAhead = 24;  // rows
 
 class IntegerMatmul : public PreparedOp {
  public:
@@ -92,6 +93,12 @@ class IntegerMatmul : public PreparedOp {
     alignas(64) int16_t pair[2][kTileColumns] = {};
     const int64_t k = a.dims[rank() - 1], row_stride = b.strides[rank() - 2], stride = b.strides[rank() - 1];
     for (int64_t i = 0; i < k; ++i) {
+      // Rows of a wide matrix lie pages apart, where the processor does not fetch ahead by itself.
+      if (i + kFetchAhead < k) {
+        const B* ahead = data + (i + kFetchAhead) * row_stride + first * stride;
+        __builtin_prefetch(ahead);
+        __builtin_prefetch(ahead + (count - 1) * stride);
+      }
       Widen(data + i * row_stride + first * stride, stride, count, zero, pair[i % 2]);
       if (i % 2 == 1) Interleave(pair[0], pair[1], to + i / 2 * kPairElements);
     }
