@@ -90,6 +90,7 @@ class IntegerConvolution : public PreparedOp {
   Geometry geometry;
   bool src_signed = false, weights_signed = false;
   int bias_operand = -1, src_zero_operand = -1, weights_zero_operand = -1, dst_operand = 2;
+  bool weights_zero_per_channel = false;
   int threads = 0;
 
   absl::Status Run(absl::Span<void* const> operands) override {
@@ -123,7 +124,7 @@ class IntegerConvolution : public PreparedOp {
   int64_t pairs() const { return (elements() + 1) / 2; }
 
   template <typename W>
-  void WidenWeights(const W* weights, int32_t zero, int16_t* to) {
+  void WidenWeights(const W* weights, const W* zeros, int16_t* to) {
     const Geometry& g = geometry;
     const int64_t row_elements = 2 * pairs();
     const bool dense = g.weights[4] == 1 && g.weights[3] == g.kernel[2] && g.weights[1] * g.in_channels == elements() &&
@@ -131,6 +132,7 @@ class IntegerConvolution : public PreparedOp {
     cpu::ParallelFor(g.groups * g.out_channels, std::max<int64_t>(1, 65536 / std::max<int64_t>(1, row_elements)),
                      [&](int64_t begin, int64_t end) {
                        for (int64_t channel = begin; channel < end; ++channel) {
+                         const int32_t zero = zeros == nullptr ? 0 : zeros[weights_zero_per_channel ? channel : 0];
                          int16_t* row = to + channel * row_elements;
                          const W* from = weights + channel * g.weights[0];
                          int64_t at = 0;
@@ -155,13 +157,12 @@ class IntegerConvolution : public PreparedOp {
   void RunTyped(absl::Span<void* const> operands) {
     const Geometry& g = geometry;
     const int32_t src_zero = src_zero_operand < 0 ? 0 : ReadByte(operands[src_zero_operand], src_signed);
-    const int32_t weights_zero =
-        weights_zero_operand < 0 ? 0 : ReadByte(operands[weights_zero_operand], weights_signed);
+    const auto* weights_zeros = weights_zero_operand < 0 ? nullptr : static_cast<const W*>(operands[weights_zero_operand]);
     const auto* bias = bias_operand < 0 ? nullptr : static_cast<const int32_t*>(operands[bias_operand]);
     char* workspace = static_cast<char*>(operands.back());
     auto* left = reinterpret_cast<int16_t*>(workspace);
     char* tiles = workspace + workspace_bytes() - slots() * tile_bytes();
-    WidenWeights(static_cast<const W*>(operands[1]), weights_zero, left);
+    WidenWeights(static_cast<const W*>(operands[1]), weights_zeros, left);
     const int64_t positions = g.out[0] * g.out[1] * g.out[2];
     const int64_t blocks = (positions + kTileColumns - 1) / kTileColumns;
     // Where there are fewer tiles than threads, their rows are divided too.
@@ -289,6 +290,7 @@ absl::StatusOr<std::unique_ptr<PreparedOp>> PrepareIntegerConvolution(const plan
   }
   if (op.has_src_zero_point()) result->src_zero_operand = operand++;
   if (op.has_weights_zero_point()) result->weights_zero_operand = operand++;
+  result->weights_zero_per_channel = op.weights_zero_point_per_channel();
   result->dst_operand = operand;
   result->src_signed = src->is_signed;
   result->weights_signed = weights->is_signed;

@@ -17,6 +17,8 @@ class IntegerMatmul : public PreparedOp {
   ByteTensor a, b;
   Dims dst_dims, dst_strides;
   int bias_operand = -1, a_zero_operand = -1, b_zero_operand = -1, dst_operand = 2;
+  int64_t a_zeros = 1;  // one a row of each batch, or one for all
+  bool b_zero_per_column = false;
   Dims bias_dims, bias_strides;
   int threads = 0;
 
@@ -72,7 +74,7 @@ class IntegerMatmul : public PreparedOp {
   int64_t slots() const { return threads > 0 ? threads : cpu::HardwareThreads(); }
 
   template <typename A>
-  void WidenRows(const A* data, int32_t zero, int16_t* to) {
+  void WidenRows(const A* data, const A* zeros, int16_t* to) {
     const int64_t k = a.dims[rank() - 1], row_elements = 2 * pairs();
     cpu::ParallelFor(rows(), std::max<int64_t>(1, 65536 / std::max<int64_t>(1, k)), [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
@@ -81,6 +83,7 @@ class IntegerMatmul : public PreparedOp {
           from += rest % a.dims[i] * a.strides[i];
           rest /= a.dims[i];
         }
+        const int32_t zero = zeros == nullptr ? 0 : zeros[row % a_zeros];
         Widen(data + from, a.strides[rank() - 1], k, zero, to + row * row_elements);
         if (k % 2 != 0) to[row * row_elements + k] = 0;
       }
@@ -89,8 +92,9 @@ class IntegerMatmul : public PreparedOp {
 
   // Columns [first, first + count) of one batch of b, in pairs.
   template <typename B>
-  void GatherPairs(const B* data, int32_t zero, int64_t first, int64_t count, int16_t* to) {
+  void GatherPairs(const B* data, const B* zeros, int64_t first, int64_t count, int16_t* to) {
     alignas(64) int16_t pair[2][kTileColumns] = {};
+    const int32_t zero = zeros == nullptr || b_zero_per_column ? 0 : zeros[0];
     const int64_t k = a.dims[rank() - 1], row_stride = b.strides[rank() - 2], stride = b.strides[rank() - 1];
     for (int64_t i = 0; i < k; ++i) {
       // Rows of a wide matrix lie pages apart, where the processor does not fetch ahead by itself.
@@ -100,6 +104,9 @@ class IntegerMatmul : public PreparedOp {
         __builtin_prefetch(ahead + (count - 1) * stride);
       }
       Widen(data + i * row_stride + first * stride, stride, count, zero, pair[i % 2]);
+      if (zeros != nullptr && b_zero_per_column) {
+        for (int64_t c = 0; c < count; ++c) pair[i % 2][c] = static_cast<int16_t>(pair[i % 2][c] - zeros[first + c]);
+      }
       if (i % 2 == 1) Interleave(pair[0], pair[1], to + i / 2 * kPairElements);
     }
     if (k % 2 == 0) return;
@@ -129,8 +136,8 @@ class IntegerMatmul : public PreparedOp {
   template <typename A, typename B>
   void RunTyped(absl::Span<void* const> operands) {
     const int64_t m = dst_dims[rank() - 2], n = dst_dims[rank() - 1];
-    const int32_t a_zero = a_zero_operand < 0 ? 0 : ReadByte(operands[a_zero_operand], a.is_signed);
-    const int32_t b_zero = b_zero_operand < 0 ? 0 : ReadByte(operands[b_zero_operand], b.is_signed);
+    const auto* a_zero = a_zero_operand < 0 ? nullptr : static_cast<const A*>(operands[a_zero_operand]);
+    const auto* b_zero = b_zero_operand < 0 ? nullptr : static_cast<const B*>(operands[b_zero_operand]);
     int64_t batches = 1;
     for (int i = 0; i + 2 < rank(); ++i) batches *= dst_dims[i];
     char* workspace = static_cast<char*>(operands.back());
@@ -252,6 +259,8 @@ absl::StatusOr<std::unique_ptr<PreparedOp>> PrepareIntegerMatmul(const plan::Mat
   }
   if (op.has_a_zero_point()) result->a_zero_operand = operand++;
   if (op.has_b_zero_point()) result->b_zero_operand = operand++;
+  result->a_zeros = op.a_zero_point_per_row() ? std::max<int64_t>(1, dst[rank - 2]) : 1;
+  result->b_zero_per_column = op.b_zero_point_per_column();
   result->dst_operand = operand;
   result->a = *std::move(a);
   result->b = *std::move(b);
