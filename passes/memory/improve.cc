@@ -18,6 +18,7 @@ constexpr int kMinRounds = 3;
 constexpr int kMaxRounds = 100;
 constexpr int kRoundsBeforeSearch = 4;                // Where search follows, it is the better use of time.
 constexpr double kPeaks[] = {0.95, 0.9, 0.85, 0.75};  // Shares of the goal; loads from there on are the peak.
+constexpr size_t kMinPeak = 600;                      // Items of a part below which search takes it whole.
 constexpr size_t kMaxPeak = 4000;                     // Items of a peak, for search.
 constexpr int64_t kPeakSteps = 20'000;                // Steps of search for one peak.
 constexpr int64_t kFirstSearch = 20'000;              // Steps of search at one height, doubled from round to round.
@@ -146,7 +147,7 @@ void Improve(Part& part, int64_t goal, bool only_goal, int64_t search_steps, Lim
   const bool search = SearchApplies(part.instance);
   const bool skyline = SkylineApplies(part.instance);
   if (skyline) TrySkylines(part, goal, kRoundsBeforeSearch, limits);
-  if (skyline && quadratic) TryPeaks(part, goal, limits);
+  if (skyline && quadratic && part.instance.items.size() >= kMinPeak) TryPeaks(part, goal, limits);
   if (skyline && !search) TrySkylines(part, goal, kMaxRounds, limits);
   if (quadratic && !search && part.best.height > goal) TryOrders(part.instance, goal, limits, part.best);
   if (part.best.height > goal && !limits.reached() && search) {

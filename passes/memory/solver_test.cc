@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "passes/memory/bound.h"
+#include "passes/memory/generators.h"
 #include "passes/memory/validator.h"
 
 namespace plimsoll::memory {
@@ -159,6 +160,33 @@ TEST(Solve, FillsACutRectangle) {
     ASSERT_TRUE(solution.ok()) << "seed " << seed << ": " << solution.status();
     EXPECT_TRUE(Validate(problem, *solution).ok()) << Validate(problem, *solution);
     EXPECT_TRUE(solution->proven_optimal);
+  }
+}
+
+// Each has a packing by construction, so that nothing may be called infeasible, whatever the search remembers.
+TEST(Solve, NeverCallsAHiddenPackingInfeasible) {
+  int solved = 0;
+  for (int seed = 0; seed < 40; ++seed) {
+    Problem problem = CutSquare(60 + 5 * seed, 512, seed % 3 * 0.05, seed);
+    problem.capacity = 512 * 1024;
+    const absl::StatusOr<Solution> solution = Solve(problem, {.max_steps = 5000});
+    if (solution.ok()) {
+      ++solved;
+      EXPECT_TRUE(Validate(problem, *solution).ok()) << Validate(problem, *solution);
+    } else {
+      EXPECT_EQ(solution.status().code(), absl::StatusCode::kDeadlineExceeded) << "seed " << seed;
+    }
+  }
+  EXPECT_GE(solved, 20);
+}
+
+TEST(Solve, PacksThePeakOfATrainingStepToItsBound) {
+  for (int seed = 1; seed <= 3; ++seed) {
+    const Problem problem = TrainingTrace(2000, seed);
+    const absl::StatusOr<Solution> solution = Solve(problem);
+    ASSERT_TRUE(solution.ok()) << solution.status();
+    EXPECT_TRUE(Validate(problem, *solution).ok()) << Validate(problem, *solution);
+    EXPECT_LE(double(solution->arena_size), 1.001 * double(solution->lower_bound)) << "seed " << seed;
   }
 }
 
