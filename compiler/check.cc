@@ -1,12 +1,48 @@
 #include "compiler/compile.h"
 
+#include <algorithm>
+#include <map>
 #include <utility>
 
+#include "compiler/emit/types.h"
 #include "frontends/onnx/import.h"
 #include "ir/graph/graph.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace plimsoll::compiler {
+namespace {
+
+int64_t Bytes(mlir::Value value) {
+  return mlir::isa_and_nonnull<graph::WeightOp>(value.getDefiningOp()) ? 0 : BytesOf(value);
+}
+
+// The largest sum of what the nodes, run one by one in the model's own order, keep alive: before fusion, reordering and
+// reuse in place. Arguments and results are not counted.
+int64_t ActivationPeak(mlir::Block& block) {
+  std::map<mlir::Operation*, int64_t> freed;   // after the last use
+  for (mlir::Operation& op : block.without_terminator()) {
+    for (mlir::Value result : op.getResults()) {
+      mlir::Operation* last = &op;
+      for (mlir::Operation* user : result.getUsers()) {
+        mlir::Operation* here = block.findAncestorOpInBlock(*user);
+        if (here != nullptr && last->isBeforeInBlock(here)) last = here;
+      }
+      if (last != block.getTerminator()) freed[last] += Bytes(result);
+    }
+  }
+  int64_t alive = 0, peak = 0;
+  for (mlir::Operation& op : block.without_terminator()) {
+    for (mlir::Value result : op.getResults()) {
+      const bool is_output = llvm::is_contained(result.getUsers(), block.getTerminator());
+      if (!is_output) alive += Bytes(result);
+    }
+    peak = std::max(peak, alive);
+    if (auto at = freed.find(&op); at != freed.end()) alive -= at->second;
+  }
+  return peak;
+}
+
+}  // namespace
 
 absl::StatusOr<CheckResult> Check(const std::string& model_path, const Options& options) {
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
@@ -39,6 +75,12 @@ absl::StatusOr<CheckResult> Check(const std::string& model_path, const Options& 
     imported->module->walk([&](graph::CostInterface op) {
       const graph::Cost cost = op.cost();
       result.flops += cost.contraction_flops + cost.vector_flops;
+    });
+    imported->module->walk([&](mlir::func::FuncOp function) {
+      mlir::Block& block = function.getBody().front();
+      for (mlir::Value argument : block.getArguments()) result.input_output_bytes += Bytes(argument);
+      for (mlir::Value output : block.getTerminator()->getOperands()) result.input_output_bytes += Bytes(output);
+      result.activation_bytes += ActivationPeak(block);
     });
   }
   return result;

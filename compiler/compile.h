@@ -66,7 +66,10 @@ struct CheckResult {
   int64_t parameters = 0;
   int64_t weight_bytes = 0;
   int64_t nodes = 0;
-  double flops = 0;                                        // 0 where dims are open or values needed
+  // Of one run; 0 where dims are open or values that decide shapes are missing.
+  double flops = 0;
+  int64_t input_output_bytes = 0;
+  int64_t activation_bytes = 0;                            // most at one time, in the model's own order, unfused
   std::map<std::string, int64_t> operators;                // histogram of ONNX op types
 };
 absl::StatusOr<CheckResult> Check(const std::string& model_path, const Options& options);

@@ -22,6 +22,10 @@ Outcome Check(const std::string& model, const CompileFlags& flags, bool json) {
   outcome.json["weight_bytes"] = result->weight_bytes;
   outcome.json["nodes"] = result->nodes;
   outcome.json["flops"] = result->flops;
+  if (result->flops > 0) {
+    outcome.json["memory_bytes"] = {{"weights", result->weight_bytes}, {"activations", result->activation_bytes},
+                                    {"inputs_outputs", result->input_output_bytes}};
+  }
   outcome.json["operators"] = result->operators;
   auto values = [](const auto& list) {
     Json array = Json::array();
@@ -37,7 +41,12 @@ Outcome Check(const std::string& model, const CompileFlags& flags, bool json) {
   for (const auto& output : result->outputs) std::printf("output      %s  %s\n", output.name.c_str(), output.type.c_str());
   std::printf("nodes       %lld\n", static_cast<long long>(result->nodes));
   std::printf("parameters  %s (%s)\n", FormatCount(result->parameters).c_str(), FormatBytes(result->weight_bytes).c_str());
-  if (result->flops > 0) std::printf("work        %sFLOP a run\n", FormatCount(result->flops).c_str());
+  if (result->flops > 0) {
+    std::printf("work        %sFLOP a run\n", FormatCount(result->flops).c_str());
+    std::printf("memory      weights %s, inputs and outputs %s, activations %s node by node (compile plans less)\n",
+                FormatBytes(result->weight_bytes).c_str(), FormatBytes(result->input_output_bytes).c_str(),
+                FormatBytes(result->activation_bytes).c_str());
+  }
   std::printf("operators   %s\n", absl::StrJoin(result->operators, ", ", absl::PairFormatter(" ")).c_str());
   if (!result->open_inputs.empty()) {
     std::printf("open        %s: give their shapes with --shapes to compile\n", absl::StrJoin(result->open_inputs, ", ").c_str());
@@ -54,7 +63,7 @@ Outcome Check(const std::string& model, const CompileFlags& flags, bool json) {
 }  // namespace
 
 void AddCheck(CLI::App& app, Chosen& chosen) {
-  auto* command = app.add_subcommand("check", "Tells whether a model can be compiled: every unsupported operator at once; parameters, work");
+  auto* command = app.add_subcommand("check", "Tells whether a model can be compiled: every unsupported operator at once; parameters, work, memory");
   auto model = std::make_shared<std::string>();
   auto flags = std::make_shared<CompileFlags>();
   command->add_option("MODEL", *model, "An ONNX file")->required();

@@ -17,6 +17,8 @@ A first model of your own:
   plimsoll run     model.plim --inputs=DIR
   plimsoll inspect model.plim --html=model.html
 
+"plimsoll COMMAND --help" explains each command.
+
 Exit codes: 0 done; 1 internal error; 2 usage; 3 does not fit the budget; 4 unsupported operators; 5 a file cannot be
 read or written; 6 the result differs from the expected one.)";
 
@@ -44,6 +46,12 @@ int Main(int argc, char** argv) {
   AddInspect(app, chosen);
   AddVerify(app, chosen);
   AddSolve(app, chosen);
+  for (CLI::App* command : app.get_subcommands({})) command->footer("");
+  if (argc > 1 && argv[1][0] != '-' && 
+      app.get_subcommands([&](const CLI::App* command) { return command->check_name(argv[1]); }).empty()) {
+    std::fprintf(stderr, "plimsoll: there is no command '%s'\nTry plimsoll --help.\n", argv[1]);
+    return kUsage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {

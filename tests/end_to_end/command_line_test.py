@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""The command line as scripts see it: exit codes, JSON keys, messages, and what is left on the disk.
+
+Usage: command_line_test.py PLIMSOLL SOURCE_DIR NODE_TESTS_DIR
+"""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PLIMSOLL, SOURCE, NODE_TESTS = sys.argv[1:4]
+MODEL = os.path.join(SOURCE, "tests/data/models/real/ppocr_v2_cls/model.onnx")
+DATA = os.path.join(os.path.dirname(MODEL), "test_data_set_0")
+SHAPES = "--shapes=x:1x3x48x192"
+
+
+class CommandLine(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp()
+        self.plan = os.path.join(self.folder, "model.plim")
+
+    def tearDown(self):
+        shutil.rmtree(self.folder)
+
+    def call(self, *arguments, expect=0, says=()):
+        """Runs plimsoll; checks the exit code and that the message on stderr holds each of `says`."""
+        done = subprocess.run([PLIMSOLL, *arguments], capture_output=True, text=True, timeout=280)
+        self.assertEqual(done.returncode, expect, f"{arguments}\n{done.stdout}{done.stderr}")
+        for text in says:
+            self.assertIn(text, done.stderr)
+        if expect != 0:
+            self.assertTrue(done.stderr.startswith("plimsoll: ") or expect == 6, done.stderr)
+        return done.stdout
+
+    def json(self, *arguments, expect=0):
+        document = json.loads(self.call(*arguments, "--json", expect=expect))
+        self.assertEqual(document["exit_code"], expect)
+        return document
+
+    def compile(self, *arguments, expect=0):
+        return self.json("compile", MODEL, "-o", self.plan, SHAPES, *arguments, expect=expect)
+
+    def path(self, name, data):
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as file:
+            file.write(data)
+        return path
+
+    def test_the_main_job(self):
+        compiled = self.compile("--budget=16M")
+        self.assertGreater(compiled["memory_bytes"]["weights"], 0)
+        self.assertGreater(compiled["memory_bytes"]["activations"], 0)
+        self.assertLessEqual(compiled["peak_bytes"], 16 << 20)
+        self.assertTrue(self.json("verify", self.plan, "--weights")["valid"])
+        out = os.path.join(self.folder, "out")
+        self.call("run", self.plan, f"--inputs={DATA}", f"--expect={DATA}", f"--outputs={out}")
+        written = os.path.join(out, "test_data_set_0", "output_0.pb")
+        self.assertTrue(os.path.exists(written))
+        self.call("run", MODEL, f"--inputs={DATA}", f"--expect={out}/test_data_set_0", "--rtol=0", "--atol=0")
+        bench = self.json("bench", self.plan, "--iterations=3")
+        for key in ("median", "p90", "min"):
+            self.assertGreater(bench["latency_seconds"][key], 0)
+        self.assertEqual(bench["planned_peak_bytes"], compiled["peak_bytes"])
+        self.assertGreater(bench["measured_peak_bytes"], 0)
+        page = os.path.join(self.folder, "model.html")
+        self.call("inspect", self.plan, f"--html={page}")
+        with open(page) as file:
+            text = file.read()
+        self.assertIn("<svg", text)
+        self.assertNotIn("http://", text.replace("http://www.w3.org/", ""))
+        self.assertNotIn("https://", text)
+
+    def test_check(self):
+        checked = self.json("check", MODEL)
+        self.assertEqual(checked["open_inputs"], ["x"])
+        checked = self.json("check", MODEL, SHAPES)
+        self.assertGreater(checked["memory_bytes"]["activations"], 0)
+        self.assertGreater(checked["flops"], 0)
+
+    def test_smallest_budget_and_one_byte_less(self):
+        refused = self.compile("--budget=64K", expect=3)
+        self.assertFalse(os.path.exists(self.plan))
+        self.assertTrue(refused["proven_infeasible"])
+        self.assertTrue(refused["binding_tensor"])
+        smallest = refused["smallest_feasible_budget_bytes"]
+        self.assertLessEqual(refused["lower_bound_bytes"], smallest)
+        again = self.compile(f"--budget={smallest - 1}", expect=3)
+        self.assertEqual(again["smallest_feasible_budget_bytes"], smallest)
+        self.assertEqual(self.compile(f"--budget={smallest}")["peak_bytes"], smallest)
+        self.call("run", self.plan, f"--inputs={DATA}", f"--expect={DATA}")
+
+    def test_usage(self):
+        self.call(expect=2)
+        self.call("frobnicate", expect=2, says=["frobnicate"])
+        self.call("compile", MODEL, expect=2, says=["output"])
+        self.call("compile", MODEL, "-o", self.plan, expect=2, says=["'x'", "--shapes"])
+        self.call("compile", MODEL, "-o", self.plan, "--shapes=x:1x4x48x192", expect=2, says=["1x4x48x192"])
+        self.call("compile", MODEL, "-o", self.plan, "--shapes=x:1x3x99999999999x9999999999", expect=2, says=["larger than any memory"])
+        self.call("compile", MODEL, "-o", self.plan, SHAPES, "--budget=12Q", expect=2, says=["12Q"])
+        self.call("compile", MODEL, "-o", self.plan, SHAPES, "--target=abacus", expect=2, says=["abacus"])
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_inputs_that_contradict_the_signature(self):
+        self.compile()
+        self.call("run", self.plan, expect=2, says=["x"])
+        for header, reason in (("'descr': '<f8', 'fortran_order': False, 'shape': (1, 3, 48, 192), ", "f64"),
+                               ("'descr': '<f4', 'fortran_order': False, 'shape': (1, 3, 48, 191), ", "191")):
+            header = "{" + header + "}"
+            header += " " * (118 - len(header) - 1) + "\n"
+            count = 3 * 48 * (192 * 8 if reason == "f64" else 191 * 4)
+            self.path("x.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + bytes(count))
+            self.call("run", self.plan, f"--inputs=x={self.folder}/x.npy", expect=2, says=["x", reason])
+
+    def test_unsupported_operators(self):
+        model = os.path.join(NODE_TESTS, "test_string_concat", "model.onnx")
+        self.call("compile", model, "-o", self.plan, expect=4)
+        self.assertFalse(os.path.exists(self.plan))
+
+    def test_files(self):
+        self.call("check", os.path.join(self.folder, "nothing.onnx"), expect=5, says=["nothing.onnx"])
+        with open(MODEL, "rb") as file:
+            model = file.read()
+        self.call("check", self.path("cut.onnx", model[:1000]), expect=5, says=["cut.onnx"])
+        self.call("compile", MODEL, "-o", os.path.join(self.folder, "no/such/x.plim"), SHAPES, expect=5)
+        self.compile()
+        with open(self.plan, "rb") as file:
+            plan = bytearray(file.read())
+        self.call("verify", self.path("cut.plim", plan[:5000]), expect=5, says=["truncated"])
+        self.call("inspect", self.path("foreign.plim", b"something else"), expect=5)
+        plan[len(plan) // 2] ^= 1
+        self.call("run", self.path("flipped.plim", plan), f"--inputs={DATA}", expect=5, says=["[P8]"])
+
+    @unittest.skipUnless(os.path.exists("/dev/shm") and shutil.which("prlimit"), "no way to limit a file's size here")
+    def test_a_full_disk_leaves_nothing_behind(self):
+        done = subprocess.run(["prlimit", "--fsize=100000", PLIMSOLL, "compile", MODEL, "-o", self.plan, SHAPES],
+                              capture_output=True, text=True, timeout=280)
+        self.assertEqual(done.returncode, 5, done.stderr)
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_results_that_differ(self):
+        self.compile()
+        wrong = os.path.join(self.folder, "wrong", "test_data_set_0")
+        os.makedirs(wrong)
+        with open(os.path.join(DATA, "output_0.pb"), "rb") as file:
+            output = bytearray(file.read())
+        output[-2:] = b"\x60\x40"   # the last float's exponent
+        with open(os.path.join(wrong, "output_0.pb"), "wb") as file:
+            file.write(output)
+        self.call("run", self.plan, f"--inputs={DATA}", f"--expect={wrong}", expect=6)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
