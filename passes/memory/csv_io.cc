@@ -18,8 +18,9 @@
 namespace plimsoll::memory {
 namespace {
 
-enum Column { kId, kLower, kUpper, kSize, kAlignment, kColumns };
-constexpr std::array<absl::string_view, kColumns> kNames = {"id", "lower", "upper", "size", "alignment"};
+enum Column { kId, kLower, kUpper, kSize, kAlignment, kFixedOffset, kArena, kColumns };
+constexpr std::array<absl::string_view, kColumns> kNames = {"id",        "lower",        "upper", "size",
+                                                            "alignment", "fixed_offset", "arena"};
 
 absl::Status At(int64_t line, absl::string_view reason) {
   return absl::InvalidArgumentError(absl::StrCat("line ", line, ": ", reason));
@@ -59,6 +60,10 @@ absl::Status CheckLine(int64_t line, const Buffer& buffer) {
   }
   if (buffer.size < 0) return At(line, absl::StrCat("size ", buffer.size, " is negative"));
   if (buffer.alignment < 1) return At(line, absl::StrCat("alignment ", buffer.alignment, " is below 1"));
+  if (const int64_t offset = buffer.fixed_offset.value_or(0); offset < 0 || offset % buffer.alignment != 0) {
+    return At(line, absl::StrCat("fixed_offset ", offset, " is negative, or no multiple of the alignment ",
+                                 buffer.alignment));
+  }
   return absl::OkStatus();
 }
 
@@ -81,6 +86,8 @@ absl::StatusOr<CsvProblem> ParseCsv(absl::string_view text) {
       position = *header;
       has_header = true;
       result.has_alignment = position[kAlignment] >= 0;
+      result.has_fixed_offset = position[kFixedOffset] >= 0;
+      result.has_arena = position[kArena] >= 0;
       continue;
     }
     fields = absl::StrSplit(line, ',');
@@ -95,6 +102,15 @@ absl::StatusOr<CsvProblem> ParseCsv(absl::string_view text) {
                                         std::pair(kSize, &buffer.size), std::pair(kAlignment, &buffer.alignment)}) {
       if (position[column] < 0) continue;
       if (absl::Status status = ReadInteger(number, kNames[column], field(column), *value); !status.ok()) return status;
+    }
+    if (position[kFixedOffset] >= 0 && !field(kFixedOffset).empty()) {
+      int64_t offset = 0;
+      absl::Status status = ReadInteger(number, kNames[kFixedOffset], field(kFixedOffset), offset);
+      if (!status.ok()) return status;
+      buffer.fixed_offset = offset;
+    }
+    if (position[kArena] >= 0 && (!absl::SimpleAtoi(field(kArena), &buffer.arena) || buffer.arena < 0)) {
+      return At(number, absl::StrCat("arena \"", field(kArena).substr(0, 40), "\" is not a number from 0 on"));
     }
     if (absl::Status status = CheckLine(number, buffer); !status.ok()) return status;
     std::string id(field(kId));
@@ -132,11 +148,18 @@ absl::StatusOr<CsvProblem> ReadCsv(const std::string& path) {
 }
 
 std::string FormatCsv(const CsvProblem& problem, const Solution& solution) {
-  std::string text = problem.has_alignment ? "id,lower,upper,size,alignment,offset\n" : "id,lower,upper,size,offset\n";
+  std::string text = "id,lower,upper,size";
+  if (problem.has_alignment) text += ",alignment";
+  if (problem.has_fixed_offset) text += ",fixed_offset";
+  if (problem.has_arena) text += ",arena";
+  text += ",offset\n";
   for (size_t i = 0; i < problem.ids.size(); ++i) {
     const Buffer& buffer = problem.problem.buffers[i];
     absl::StrAppend(&text, problem.ids[i], ",", buffer.lower, ",", buffer.upper, ",", buffer.size);
     if (problem.has_alignment) absl::StrAppend(&text, ",", buffer.alignment);
+    if (problem.has_fixed_offset) text += ",";
+    if (buffer.fixed_offset.has_value()) absl::StrAppend(&text, *buffer.fixed_offset);
+    if (problem.has_arena) absl::StrAppend(&text, ",", buffer.arena);
     absl::StrAppend(&text, ",", solution.offsets[i], "\n");
   }
   return text;

@@ -17,11 +17,13 @@ struct CsvProblem {
   Problem problem;
   std::vector<std::string> ids;  // By buffer, unique.
   bool has_alignment = false;
+  bool has_fixed_offset = false;
+  bool has_arena = false;
 };
 
-// Reads "id,lower,upper,size" with an optional "alignment", the columns in any order, others ignored; [lower, upper)
-// is half-open, sizes are in bytes. Blank lines, a byte order mark and carriage returns are accepted.
-// kInvalidArgument names the line (counted from 1) and the reason.
+// Reads "id,lower,upper,size" and, where they are, "alignment", "fixed_offset" (empty: free) and "arena" (a number),
+// the columns in any order, others ignored; [lower, upper) is half-open, sizes are in bytes. Blank lines, a byte order
+// mark and carriage returns are accepted. kInvalidArgument names the line (counted from 1) and the reason.
 absl::StatusOr<CsvProblem> ParseCsv(absl::string_view text);
 
 // ParseCsv on a file, plain or gzip. kNotFound or kUnavailable if it cannot be read, kDataLoss if its gzip stream is

@@ -2,10 +2,12 @@
 
 #include <cstdio>
 #include <fstream>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "passes/memory/page.h"
 
 namespace plimsoll::memory {
 namespace {
@@ -43,6 +45,34 @@ TEST(Csv, NamesLineAndReason) {
   ExpectRefused("id,lower,upper,size,alignment\n1,0,1,4,0\n", "line 2", "alignment 0");
   ExpectRefused("id,lower,upper,size\n1,0,1,4\n1,0,1,4\n", "line 3", "occurs twice");
   ExpectRefused("id,lower,upper,size\n,0,1,4\n", "line 2", "id is empty");
+}
+
+TEST(Csv, ReadsAndWritesFixedOffsetsAndArenas) {
+  const absl::string_view text = "id,lower,upper,size,fixed_offset,arena\na,0,2,8,16,0\nb,0,2,8,,3\n";
+  const absl::StatusOr<CsvProblem> problem = ParseCsv(text);
+  ASSERT_TRUE(problem.ok()) << problem.status();
+  EXPECT_EQ(problem->problem.buffers[0].fixed_offset, 16);
+  EXPECT_EQ(problem->problem.buffers[1].fixed_offset, std::nullopt);
+  EXPECT_EQ(problem->problem.buffers[1].arena, 3);
+  EXPECT_EQ(FormatCsv(*problem, {.offsets = {16, 0}}),
+            "id,lower,upper,size,fixed_offset,arena,offset\na,0,2,8,16,0,16\nb,0,2,8,,3,0\n");
+  ExpectRefused("id,lower,upper,size,arena\n1,0,1,4,-1\n", "line 2", "arena \"-1\"");
+  ExpectRefused("id,lower,upper,size,arena\n1,0,1,4,99999999999\n", "line 2", "not a number");
+  ExpectRefused("id,lower,upper,size,fixed_offset\n1,0,1,4,x\n", "line 2", "fixed_offset \"x\"");
+  ExpectRefused("id,lower,upper,size,fixed_offset\n1,0,1,4,-4\n", "line 2", "negative");
+  ExpectRefused("id,lower,upper,size,alignment,fixed_offset\n1,0,1,4,8,12\n", "line 2", "no multiple");
+}
+
+TEST(Page, DrawsEveryBufferAndEscapesNames) {
+  absl::StatusOr<CsvProblem> problem = ParseCsv("id,lower,upper,size,arena\n<a>,0,2,8,0\nb,1,3,8,0\nc,0,1,4,2\n");
+  problem->problem.capacity = 20;
+  const std::string page =
+      Page(*problem, {.offsets = {0, 8, 0}, .arena_sizes = {16, 0, 4}, .arena_size = 20, .lower_bound = 20});
+  EXPECT_THAT(page, HasSubstr("&lt;a&gt;: 8 bytes at 0, [0, 2)"));
+  EXPECT_THAT(page, HasSubstr("b: 8 bytes at 8, [1, 3)"));
+  EXPECT_THAT(page, HasSubstr("Arena 2: 4 bytes"));
+  EXPECT_THAT(page, testing::Not(HasSubstr("<a>")));
+  EXPECT_THAT(page, testing::Not(HasSubstr("Arena 1:")));
 }
 
 TEST(Csv, WritesWhatItReadAndTheOffsets) {

@@ -34,11 +34,13 @@ void AddSolve(CLI::App& app, Chosen& chosen) {
     sub->callback([=, &chosen] { chosen.run = [=, &chosen] { return solver(*flags, chosen.json); }; });
     return std::pair(sub, flags);
   };
-  auto [allocation, allocation_flags] =
-      add("allocation", "Places buffers with fixed live intervals in an arena: CSV id,lower,upper,size[,alignment]",
-          SolveAllocation);
+  auto [allocation, allocation_flags] = add(
+      "allocation",
+      "Places buffers with fixed live intervals in an arena: CSV id,lower,upper,size[,alignment,fixed_offset,arena]",
+      SolveAllocation);
   allocation->add_option("--capacity", allocation_flags->capacity,
                          "Stops at the first solution within these bytes (default: minimizes)");
+  allocation->add_option("--html", allocation_flags->html, "Draws the packing on a self-contained page");
   add("ordering", "Finds an order of least peak memory: JSON with nodes, tensors and outputs", SolveOrdering);
   auto [rematerialization, flags] =
       add("rematerialization",

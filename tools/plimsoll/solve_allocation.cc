@@ -3,10 +3,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "passes/memory/csv_io.h"
+#include "passes/memory/page.h"
 #include "passes/memory/solver.h"
 #include "passes/memory/validator.h"
 #include "tools/plimsoll/solve.h"
 #include "tools/plimsoll/text.h"
+#include "tools/plimsoll/write_file.h"
 
 namespace plimsoll::cli {
 
@@ -40,6 +42,8 @@ Outcome SolveAllocation(const SolveFlags& flags, bool json) {
   outcome.json["proven_optimal"] = solution->proven_optimal;
   outcome.json["steps"] = solution->steps;
   if (!flags.output.empty()) outcome.status = memory::WriteCsv(flags.output, *problem, *solution);
+  if (!flags.html.empty() && outcome.status.ok())
+    outcome.status = WriteFile(flags.html, memory::Page(*problem, *solution));
   if (!json && outcome.status.ok()) {
     std::printf("arena        %lld bytes (%s)\nlower bound  %lld bytes, gap %.4f%%%s\ntime         %s\n",
                 static_cast<long long>(solution->arena_size), FormatBytes(solution->arena_size).c_str(),
