@@ -38,10 +38,9 @@ class Stopwatch {
 
 // Shares of the whole, as measured on mid-sized models; for a progress display only.
 double FractionAt(const std::string& stage) {
-  const std::pair<const char*, double> shares[] = {{"import", 0},      {"simplify", 0.15}, {"legalize", 0.2},
-                                                   {"layout", 0.22},   {"post-ops", 0.24}, {"fuse", 0.25},
-                                                   {"select", 0.4},    {"schedule", 0.45}, {"codegen", 0.5},
-                                                   {"emit", 0.9},      {"validate", 0.98}};
+  const std::pair<const char*, double> shares[] = {
+      {"import", 0},   {"simplify", 0.15}, {"legalize", 0.2}, {"layout", 0.22}, {"post-ops", 0.24}, {"fuse", 0.25},
+      {"select", 0.4}, {"schedule", 0.45}, {"codegen", 0.5},  {"emit", 0.9},    {"validate", 0.98}};
   for (const auto& [name, share] : shares) {
     if (stage == name) return share;
   }
@@ -72,6 +71,7 @@ plan::Binding BindingOf(const onnx_frontend::Imported::Port& port) {
   binding.mutable_type()->set_dtype(port.dtype);
   for (int64_t dim : port.dims) binding.mutable_type()->add_dims(dim);
   binding.set_fixed(port.fixed);
+  binding.set_onnx_element(port.onnx_element);
   return binding;
 }
 
@@ -90,7 +90,7 @@ int64_t LowerBound(const plan::Plan& plan) {
   int64_t most = 0;
   for (const plan::Command& command : plan.run().commands()) {
     int64_t bytes = 0;
-    std::map<int, int64_t> touched;   // by buffer: operands may share one
+    std::map<int, int64_t> touched;  // by buffer: operands may share one
     for (const plan::Operand& operand : command.operands()) {
       const plan::Buffer& buffer = plan.run().buffers(operand.buffer());
       if (buffer.has_weight() || plan.arenas(buffer.arena()).scope() != plan::Arena::SESSION) continue;
@@ -111,11 +111,10 @@ absl::Status CheckBudget(const plan::Plan& plan, int64_t budget) {
   refusal.lower_bound_bytes = LowerBound(plan);
   refusal.proven_infeasible = budget < refusal.lower_bound_bytes;
   refusal.binding_tensor = certificate.binding_tensor();
-  absl::Status status = absl::ResourceExhaustedError(
-      absl::StrCat("the model does not fit into ", budget, " bytes: the least that was planned is ",
-                   certificate.peak_bytes(), ", of which ", certificate.resident_weight_bytes(),
-                   " are weights; no plan of this kind takes less than ", refusal.lower_bound_bytes,
-                   "; the largest tensor at the peak is '", certificate.binding_tensor(), "'"));
+  absl::Status status = absl::ResourceExhaustedError(absl::StrCat(
+      "the model does not fit into ", budget, " bytes: the least that was planned is ", certificate.peak_bytes(),
+      ", of which ", certificate.resident_weight_bytes(), " are weights; no plan of this kind takes less than ",
+      refusal.lower_bound_bytes, "; the largest tensor at the peak is '", certificate.binding_tensor(), "'"));
   AttachRefusal(status, refusal);
   return status;
 }

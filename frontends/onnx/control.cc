@@ -12,6 +12,13 @@ constexpr int64_t kMaxForcedNodes = 65536;
 
 using Region = std::unique_ptr<mlir::Region>;
 
+// What leaves a body that is not unrolled.
+void RequireTensor(Value value) {
+  auto type = llvm::dyn_cast<mlir::RankedTensorType>(value.getType());
+  if (!type) FailUnsupported("a sequence that is known only at run time");
+  if (!type.hasStaticShape()) FailUnsupported("a shape that depends on data in a branch or loop");
+}
+
 bool AnyMissing(const std::vector<Value>& values) {
   return std::any_of(values.begin(), values.end(), [](Value value) { return !value; });
 }
@@ -20,8 +27,8 @@ void SetMissing(NodeContext& c) {
   for (int i = 0; i < c.NumOutputs(); ++i) c.SetOutput(i, Value());
 }
 
-// A region of one block with `arguments`, filled by `fill(block arguments)`, which returns what is yielded. The region has
-// no terminator where a value is missing.
+// A region of one block with `arguments`, filled by `fill(block arguments)`, which returns what is yielded. The region
+// has no terminator where a value is missing.
 template <typename Fill>
 Region MakeRegion(NodeContext& c, mlir::TypeRange arguments, const Fill& fill, std::vector<Value>& yielded) {
   // While it is filled, the region has an owner in the graph: operations are verified as they are built.
@@ -54,7 +61,8 @@ void If(NodeContext& c) {
   const onnx::GraphProto& else_graph = c.Graph("else_branch");
   if (c.Count(condition) != 1) FailMalformed("the condition must have one element");
   if (const std::optional<double> decided = c.TryScalar(condition)) {
-    const std::vector<Value> results = c.importer().ConvertSubgraph(*decided != 0 ? then_graph : else_graph, c.scope(), {});
+    const std::vector<Value> results =
+        c.importer().ConvertSubgraph(*decided != 0 ? then_graph : else_graph, c.scope(), {});
     Check(static_cast<int>(results.size()) >= c.NumOutputs(), "the branch has fewer results than the node has outputs");
     return c.SetOutputs(results);
   }
@@ -65,7 +73,9 @@ void If(NodeContext& c) {
       return MakeRegion(c, {}, [&](auto) { return c.importer().ConvertSubgraph(graph, c.scope(), {}); }, results);
     } catch (const ImportError& error) {
       if (inputs.empty() || error.status().code() != absl::StatusCode::kDataLoss) throw;
-      FailNeedsValues(absl::StrCat("the condition chooses between branches of which one does not fit the shapes (", error.what(), ")"), inputs);
+      FailNeedsValues(absl::StrCat("the condition chooses between branches of which one does not fit the shapes (",
+                                   error.what(), ")"),
+                      inputs);
     }
   };
   std::vector<Value> then_results, else_results;
@@ -75,12 +85,14 @@ void If(NodeContext& c) {
   mlir::OperationState state(c.location(), graph::IfOp::getOperationName());
   state.addOperands(c.Reshape(condition, {}));
   for (Value value : then_results) {
-    if (!llvm::isa<mlir::RankedTensorType>(value.getType())) FailUnsupported("a sequence that is known only at run time");
+    RequireTensor(value);
   }
   for (size_t i = 0; i < then_results.size(); ++i) {
     if (then_results[i].getType() != else_results[i].getType()) {
       if (!inputs.empty()) FailNeedsValues(absl::StrCat("the condition decides the type of result ", i), inputs);
-      FailUnsupported(absl::StrCat("result ", i, " has different shapes or types in the two branches, and the condition is known only at run time"));
+      FailUnsupported(absl::StrCat(
+          "result ", i,
+          " has different shapes or types in the two branches, and the condition is known only at run time"));
     }
     state.addTypes(then_results[i].getType());
   }
@@ -105,7 +117,8 @@ int64_t CountNodes(const onnx::GraphProto& graph) {
 }
 
 // False where the condition is known only at run time, or the loop is too long. What was emitted is then dead.
-bool Unroll(NodeContext& c, const onnx::GraphProto& body, std::optional<int64_t> trips, bool condition, LoopParts& parts, int64_t limit) {
+bool Unroll(NodeContext& c, const onnx::GraphProto& body, std::optional<int64_t> trips, bool condition,
+            LoopParts& parts, int64_t limit) {
   const int64_t carried = static_cast<int64_t>(parts.carried.size());
   const int64_t before = c.importer().converted_nodes();
   for (int64_t i = 0; condition && (!trips || i < *trips); ++i) {
@@ -113,7 +126,8 @@ bool Unroll(NodeContext& c, const onnx::GraphProto& body, std::optional<int64_t>
     std::vector<Value> arguments = {c.Scalar(c.I64(), static_cast<double>(i)), c.Scalar(c.I1(), 1)};
     arguments.insert(arguments.end(), parts.carried.begin(), parts.carried.end());
     const std::vector<Value> results = c.importer().ConvertSubgraph(body, c.scope(), arguments);
-    Check(static_cast<int64_t>(results.size()) == 1 + carried + static_cast<int64_t>(parts.scanned.size()), "the body has another number of results");
+    Check(static_cast<int64_t>(results.size()) == 1 + carried + static_cast<int64_t>(parts.scanned.size()),
+          "the body has another number of results");
     if (AnyMissing(results)) {
       std::fill(parts.carried.begin(), parts.carried.end(), Value());
       return true;
@@ -134,33 +148,42 @@ Value Stack(NodeContext& c, std::vector<Value> values, int64_t axis, bool revers
   if (values.empty()) FailUnsupported("a scan output of a loop without iterations");
   if (reversed) std::reverse(values.begin(), values.end());
   for (Value& value : values) {
-    if (!llvm::isa<mlir::RankedTensorType>(value.getType())) FailUnsupported("a scan output that is a sequence");
+    RequireTensor(value);
     value = c.Unsqueeze(value, {axis});
   }
   return c.Concat(values, axis < 0 ? axis + c.Rank(values.front()) : axis);
 }
 
-void EmitLoop(NodeContext& c, const onnx::GraphProto& body, std::optional<int64_t> trips, Value condition, const std::vector<Value>& carried) {
+void EmitLoop(NodeContext& c, const onnx::GraphProto& body, std::optional<int64_t> trips, Value condition,
+              const std::vector<Value>& carried) {
   std::vector<mlir::Type> types = {mlir::RankedTensorType::get({}, c.I64())};
-  for (Value value : carried) types.push_back(value.getType());
+  for (Value value : carried) {
+    RequireTensor(value);
+    types.push_back(value.getType());
+  }
   std::vector<Value> yielded;
-  Region region = MakeRegion(c, types, [&](const std::vector<Value>& block) {
-    std::vector<Value> arguments = {block[0], c.Scalar(c.I1(), 1)};
-    arguments.insert(arguments.end(), block.begin() + 1, block.end());
-    std::vector<Value> results = c.importer().ConvertSubgraph(body, c.scope(), arguments);
-    for (Value value : results) {
-      if (value && !llvm::isa<mlir::RankedTensorType>(value.getType())) FailUnsupported("a sequence that is known only at run time");
-    }
-    if (!AnyMissing(results) && !results.empty()) results[0] = c.Reshape(results[0], {});
-    return results;
-  }, yielded);
+  Region region = MakeRegion(
+      c, types,
+      [&](const std::vector<Value>& block) {
+        std::vector<Value> arguments = {block[0], c.Scalar(c.I1(), 1)};
+        arguments.insert(arguments.end(), block.begin() + 1, block.end());
+        std::vector<Value> results = c.importer().ConvertSubgraph(body, c.scope(), arguments);
+        for (Value value : results) {
+          if (value) RequireTensor(value);
+        }
+        if (!AnyMissing(results) && !results.empty()) results[0] = c.Reshape(results[0], {});
+        return results;
+      },
+      yielded);
   if (AnyMissing(yielded)) return SetMissing(c);
   Check(yielded.size() == carried.size() + 1, "the body has another number of results");
   mlir::OperationState state(c.location(), graph::LoopOp::getOperationName());
   state.addOperands(c.Reshape(condition, {}));
   for (size_t i = 0; i < carried.size(); ++i) {
     if (yielded[i + 1].getType() != carried[i].getType()) {
-      FailUnsupported(absl::StrCat("carried value ", i, " changes its shape, and the number of iterations is known only at run time (or large)"));
+      FailUnsupported(
+          absl::StrCat("carried value ", i,
+                       " changes its shape, and the number of iterations is known only at run time (or large)"));
     }
     state.addOperands(carried[i]);
     state.addTypes(carried[i].getType());
@@ -207,8 +230,11 @@ void Loop(NodeContext& c) {
     if (!c.HasInput(i) || c.TryIntegers(c.Input(i))) continue;
     for (const std::string& name : c.importer().InputsOf(c.Input(i))) deciding.push_back(name);
   }
-  if (!deciding.empty() && (scans > 0 || sequences)) FailNeedsValues("the number of iterations decides shapes", deciding);
-  if (scans > 0 || sequences) FailUnsupported("a loop with scan outputs or sequences whose number of iterations is known only at run time (or large)");
+  if (!deciding.empty() && (scans > 0 || sequences))
+    FailNeedsValues("the number of iterations decides shapes", deciding);
+  if (scans > 0 || sequences)
+    FailUnsupported(
+        "a loop with scan outputs or sequences whose number of iterations is known only at run time (or large)");
   if (c.HasInput(0) && !trips) FailUnsupported("the number of iterations is known only at run time");
   EmitLoop(c, body, trips, c.HasInput(1) ? c.Input(1) : c.Scalar(c.I1(), 1), parts.carried);
 }
@@ -219,35 +245,74 @@ Dims PerScan(NodeContext& c, const std::string& name, size_t count) {
   return values;
 }
 
-// Always unrolled: its length is a dimension.
-void Scan(NodeContext& c) {
-  if (c.opset() < 9) FailUnsupported("Scan before opset 9");
-  const onnx::GraphProto& body = c.Graph("body");
-  const int64_t scan_inputs = c.Int("num_scan_inputs", 0), states = c.NumInputs() - scan_inputs;
-  Check(scan_inputs > 0 && states >= 0, "num_scan_inputs is out of range");
-  const int64_t scan_outputs = c.NumOutputs() - states;
-  Check(scan_outputs >= 0 && body.output_size() == c.NumOutputs(), "the body has another number of results");
-  const Dims axes = PerScan(c, "scan_input_axes", scan_inputs), directions = PerScan(c, "scan_input_directions", scan_inputs);
-  const Dims output_axes = PerScan(c, "scan_output_axes", scan_outputs), output_directions = PerScan(c, "scan_output_directions", scan_outputs);
-  std::vector<Value> state;
-  for (int i = 0; i < states; ++i) state.push_back(c.Input(i));
-  const int64_t length = c.Dim(c.Input(static_cast<int>(states)), axes[0]);
-  if (length * std::max<int64_t>(1, CountNodes(body)) > kMaxForcedNodes) FailUnsupported(absl::StrCat("a scan of ", length, " steps is too long to be unrolled"));
-  std::vector<std::vector<Value>> scanned(scan_outputs);
+struct ScanForm {
+  Dims axes, directions;                // of scan inputs
+  Dims output_axes, output_directions;  // of scan outputs
+};
+
+// Always unrolled: its length is a dimension. The final states, then the scan outputs; empty where a value is missing.
+std::vector<Value> UnrollScan(NodeContext& c, const onnx::GraphProto& body, std::vector<Value> state,
+                              const std::vector<Value>& inputs, const ScanForm& form) {
+  const int64_t length = c.Dim(inputs[0], form.axes[0]);
+  if (length * std::max<int64_t>(1, CountNodes(body)) > kMaxForcedNodes)
+    FailUnsupported(absl::StrCat("a scan of ", length, " steps is too long to be unrolled"));
+  std::vector<std::vector<Value>> scanned(form.output_axes.size());
   for (int64_t step = 0; step < length; ++step) {
     std::vector<Value> arguments = state;
-    for (int i = 0; i < scan_inputs; ++i) {
-      Value input = c.Input(static_cast<int>(states) + i);
-      Check(c.Dim(input, axes[i]) == length, "scan inputs differ in length");
-      arguments.push_back(c.Squeeze(c.SliceAxis(input, axes[i], directions[i] ? length - 1 - step : step, 1), {axes[i]}));
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      Check(c.Dim(inputs[i], form.axes[i]) == length, "scan inputs differ in length");
+      arguments.push_back(c.Squeeze(
+          c.SliceAxis(inputs[i], form.axes[i], form.directions[i] ? length - 1 - step : step, 1), {form.axes[i]}));
     }
     const std::vector<Value> results = c.importer().ConvertSubgraph(body, c.scope(), arguments);
-    if (AnyMissing(results)) return SetMissing(c);
-    std::copy(results.begin(), results.begin() + states, state.begin());
-    for (int i = 0; i < scan_outputs; ++i) scanned[i].push_back(results[states + i]);
+    if (AnyMissing(results)) return {};
+    std::copy(results.begin(), results.begin() + state.size(), state.begin());
+    for (size_t i = 0; i < scanned.size(); ++i) scanned[i].push_back(results[state.size() + i]);
   }
-  for (int i = 0; i < scan_outputs; ++i) state.push_back(Stack(c, scanned[i], output_axes[i], output_directions[i] != 0));
-  c.SetOutputs(state);
+  for (size_t i = 0; i < scanned.size(); ++i)
+    state.push_back(Stack(c, scanned[i], form.output_axes[i], form.output_directions[i] != 0));
+  return state;
+}
+
+// The first form of it: dim 0 is a batch, dim 1 the steps; each sequence is whole.
+void BatchedScan(NodeContext& c, const onnx::GraphProto& body, int states, ScanForm form) {
+  if (c.HasInput(0)) FailUnsupported("sequence lengths of Scan before opset 9");
+  const int inputs = c.NumInputs() - 1 - states;
+  const int64_t batch = c.Dim(c.Input(1), 0);
+  if (batch * std::max<int64_t>(1, CountNodes(body)) > kMaxForcedNodes)
+    FailUnsupported(absl::StrCat("a scan of ", batch, " sequences is too long to be unrolled"));
+  std::vector<std::vector<Value>> results(body.output_size());
+  for (int64_t b = 0; b < batch; ++b) {
+    auto entry = [&](int i) { return c.Squeeze(c.SliceAxis(c.Input(1 + i), 0, b, 1), {0}); };
+    std::vector<Value> state, scanned;
+    for (int i = 0; i < states; ++i) state.push_back(entry(i));
+    for (int i = 0; i < inputs; ++i) scanned.push_back(entry(states + i));
+    const std::vector<Value> one = UnrollScan(c, body, state, scanned, form);
+    if (one.empty()) return SetMissing(c);
+    for (size_t i = 0; i < one.size(); ++i) results[i].push_back(one[i]);
+  }
+  for (size_t i = 0; i < results.size(); ++i) c.SetOutput(static_cast<int>(i), Stack(c, results[i], 0, false));
+}
+
+void Scan(NodeContext& c) {
+  const onnx::GraphProto& body = c.Graph("body");
+  const bool batched = c.opset() < 9;
+  const int64_t inputs = c.Int("num_scan_inputs", 0), states = c.NumInputs() - inputs - batched;
+  Check(inputs > 0 && states >= 0, "num_scan_inputs is out of range");
+  const int64_t outputs = c.NumOutputs() - states;
+  Check(outputs >= 0 && body.output_size() == c.NumOutputs(), "the body has another number of results");
+  ScanForm form;
+  form.axes = PerScan(c, "scan_input_axes", inputs);
+  form.directions = PerScan(c, batched ? "directions" : "scan_input_directions", inputs);
+  form.output_axes = PerScan(c, "scan_output_axes", outputs);
+  form.output_directions = PerScan(c, "scan_output_directions", outputs);
+  if (batched) return BatchedScan(c, body, static_cast<int>(states), form);
+  std::vector<Value> state, scanned;
+  for (int i = 0; i < states; ++i) state.push_back(c.Input(i));
+  for (int i = 0; i < inputs; ++i) scanned.push_back(c.Input(static_cast<int>(states) + i));
+  const std::vector<Value> results = UnrollScan(c, body, state, scanned, form);
+  if (results.empty()) return SetMissing(c);
+  c.SetOutputs(results);
 }
 
 }  // namespace

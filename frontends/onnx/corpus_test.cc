@@ -15,13 +15,17 @@
 #include "frontends/onnx/import.h"
 #include "frontends/onnx/importer.h"
 #include "frontends/onnx/reference_evaluator.h"
-#include "frontends/onnx/tensor_io.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "tools/plimsoll/tensor_file.h"
 
 namespace plimsoll::onnx_frontend {
 namespace {
 
 namespace fs = std::filesystem;
+using cli::ReadTensor;
+using cli::Tensor;
+
+std::vector<int64_t> DimsOf(const Tensor& tensor) { return {tensor.type.dims().begin(), tensor.type.dims().end()}; }
 
 fs::path FromEnvironment(const char* name, const char* otherwise) {
   const char* value = std::getenv(name);
@@ -49,7 +53,7 @@ absl::StatusOr<Imported> ImportWithData(const fs::path& model, mlir::MLIRContext
     absl::StatusOr<Tensor> tensor = ReadTensor(file.string());
     if (!tensor.ok()) continue;
     const std::string& name = summary->inputs[i].name;
-    options.shapes[name] = tensor->dims;
+    options.shapes[name] = DimsOf(*tensor);
     inputs[name] = *std::move(tensor);
   }
   for (;;) {
@@ -85,8 +89,8 @@ std::vector<double> Numbers(mlir::DenseElementsAttr elements) {
 // How `result` differs from `expected`; empty where it does not.
 std::string Difference(mlir::DenseElementsAttr result, const Tensor& expected, double f32_tolerance) {
   const auto type = llvm::cast<mlir::RankedTensorType>(result.getType());
-  if (type.getShape().vec() != expected.dims) return "the shape differs";
-  if (Importer::DataTypeOf(type.getElementType()) != expected.dtype) return "the element type differs";
+  if (type.getShape().vec() != DimsOf(expected)) return "the shape differs";
+  if (Importer::DataTypeOf(type.getElementType()) != expected.type.dtype()) return "the element type differs";
   const std::vector<double> got = Numbers(result), wanted = Numbers(DenseOf(type, expected.bytes));
   const double tolerance = type.getElementType().isF16() ? 4e-3 : type.getElementType().isBF16() ? 3e-2 : f32_tolerance;
   for (size_t i = 0; i < got.size(); ++i) {
@@ -171,7 +175,7 @@ std::optional<std::string> Compute(const fs::path& folder, double tolerance) {
   for (size_t i = 0; i < summary->inputs.size(); ++i) {
     absl::StatusOr<Tensor> tensor = ReadTensor((data / absl::StrCat("input_", i, ".pb")).string());
     if (!tensor.ok()) continue;
-    options.shapes[summary->inputs[i].name] = tensor->dims;
+    options.shapes[summary->inputs[i].name] = DimsOf(*tensor);
     options.values[summary->inputs[i].name] = tensor->bytes;
   }
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);

@@ -2,8 +2,8 @@
 #include <cmath>
 #include <limits>
 
-#include "frontends/onnx/node.h"
-#include "frontends/onnx/tensor.h"
+#include "frontends/onnx/host.h"
+#include "frontends/onnx/narrow.h"
 
 namespace plimsoll::onnx_frontend {
 namespace {
@@ -14,7 +14,9 @@ using graph::ComparePredicate;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 template <typename Op>
-void Unary(NodeContext& c) { c.SetOutput(0, c.Emitter::Unary<Op>(c.Input(0))); }
+void Unary(NodeContext& c) {
+  c.SetOutput(0, c.Emitter::Unary<Op>(c.Input(0)));
+}
 
 // The second operand. Before opset 7 its dims lie at `axis` of the first where `broadcast` says so.
 Value Second(NodeContext& c) {
@@ -27,7 +29,9 @@ Value Second(NodeContext& c) {
 }
 
 template <typename Op>
-void Binary(NodeContext& c) { c.SetOutput(0, c.Emitter::Binary<Op>(c.Input(0), Second(c))); }
+void Binary(NodeContext& c) {
+  c.SetOutput(0, c.Emitter::Binary<Op>(c.Input(0), Second(c)));
+}
 
 template <typename Op>
 void Variadic(NodeContext& c) {
@@ -42,7 +46,9 @@ Converter Compare(ComparePredicate predicate) {
 
 // alpha and beta: attributes with their defaults.
 Converter Activation(ActivationKind kind, double alpha = 0, double beta = 0) {
-  return [=](NodeContext& c) { c.SetOutput(0, c.Activation(kind, c.Input(0), c.Float("alpha", alpha), c.Float("beta", beta))); };
+  return [=](NodeContext& c) {
+    c.SetOutput(0, c.Activation(kind, c.Input(0), c.Float("alpha", alpha), c.Float("beta", beta)));
+  };
 }
 
 void Relu(NodeContext& c) {
@@ -52,7 +58,8 @@ void Relu(NodeContext& c) {
 
 void Gelu(NodeContext& c) {
   const std::string approximate = c.String("approximate", "none");
-  c.SetOutput(0, c.Activation(approximate == "tanh" ? ActivationKind::gelu_tanh : ActivationKind::gelu_erf, c.Input(0)));
+  c.SetOutput(0,
+              c.Activation(approximate == "tanh" ? ActivationKind::gelu_tanh : ActivationKind::gelu_erf, c.Input(0)));
 }
 
 void Selu(NodeContext& c) {
@@ -100,7 +107,9 @@ void PRelu(NodeContext& c) {
 // Bounds are attributes before opset 11, inputs since.
 void Clip(NodeContext& c) {
   Value x = c.Input(0);
-  if (c.opset() < 11) return c.SetOutput(0, c.Clip(x, c.Float("min", std::numeric_limits<float>::lowest()), c.Float("max", std::numeric_limits<float>::max())));
+  if (c.opset() < 11)
+    return c.SetOutput(0, c.Clip(x, c.Float("min", std::numeric_limits<float>::lowest()),
+                                 c.Float("max", std::numeric_limits<float>::max())));
   Value min = c.OptionalInput(1), max = c.OptionalInput(2);
   const std::optional<double> low = min ? c.TryScalar(min) : -kInfinity, high = max ? c.TryScalar(max) : kInfinity;
   if (!min && !max) return c.SetOutput(0, x);
@@ -135,37 +144,30 @@ void Mean(NodeContext& c) {
 void Where(NodeContext& c) { c.SetOutput(0, c.Select(c.Input(0), c.Input(1), c.Input(2))); }
 void Identity(NodeContext& c) { c.SetOutput(0, c.AnyInput(0)); }
 
-// 4-bit and 2-bit integers are kept one to a byte; what does not fit wraps around.
-void CastToNarrow(NodeContext& c, Value x, const ElementFormat& format) {
-  Value wide = c.Cast(x, c.I32());
-  auto number = [&](int value) { return c.Scalar(c.I32(), value); };
-  const int count = 1 << format.packed_bits, offset = format.dtype == plan::I8 ? count / 2 : 0;
-  Value wrapped = c.Make<graph::ModOp>({c.Add(wide, number(offset)), number(count)}, {c.Attr("fmod", false)});
-  c.SetOutput(0, c.Cast(c.Sub(wrapped, number(offset)), Importer::TypeOf(c.builder().getContext(), format.dtype)));
-  if (c.HasOutput(0)) c.importer().SetNarrowBits(c.node().output(0), format.packed_bits);
-}
-
 void CastTo(NodeContext& c, int type) {
-  const std::optional<ElementFormat> format = FormatOf(type);
-  if (format && format->packed_bits > 0) return CastToNarrow(c, c.Input(0), *format);
-  c.SetOutput(0, c.Cast(c.Input(0), Importer::TypeOf(c.builder().getContext(), type, "the result"), c.Flag("saturate", true)));
+  const plan::OnnxElement* element = plan::FindOnnxElement(type);
+  if (element && element->narrow()) {
+    if (c.HasOutput(0)) c.importer().SetNarrowElement(c.node().output(0), *element);
+    return c.SetOutput(0,
+                       CastToNarrow(c, c.Input(0), *element, c.Flag("saturate", true), c.String("round_mode", "up")));
+  }
+  c.SetOutput(
+      0, c.Cast(c.Input(0), Importer::TypeOf(c.builder().getContext(), type, "the result"), c.Flag("saturate", true)));
 }
 
 void Cast(NodeContext& c) { CastTo(c, static_cast<int>(c.Int("to", 0))); }
 void CastLike(NodeContext& c) {
-  if (const int bits = c.importer().NarrowBits(c.node().input(1)); bits > 0) {
-    return CastToNarrow(c, c.Input(0), {Importer::DataTypeOf(c.Element(c.Input(1))), 1, bits});
-  }
-  CastTo(c, OnnxElementType(c.Element(c.Input(1))));
+  const plan::OnnxElement* narrow = c.importer().NarrowElement(c.node().input(1));
+  CastTo(c, narrow ? narrow->number : OnnxElementType(c.Element(c.Input(1))));
 }
 
-// At inference the identity; with training_mode it is so only with a ratio of 0.
+// At inference the identity; with training_mode, or where that is not known, the host draws.
 void Dropout(NodeContext& c) {
   Value x = c.Input(0);
   if (c.opset() >= 12 && c.HasInput(2)) {
     const std::optional<double> training = c.TryScalar(c.Input(2));
     const std::optional<double> ratio = c.HasInput(1) ? c.TryScalar(c.Input(1)) : 0.5;
-    if (training != 0 && ratio != 0) FailUnsupported("training_mode with a ratio above 0");
+    if (training != 0 && ratio != 0) return HostCall(c, "dropout");
   }
   c.SetOutput(0, x);
   if (c.HasOutput(1)) c.SetOutput(1, c.Filled(c.Shape(x), c.opset() < 10 ? c.Element(x) : c.I1(), 1));

@@ -1,4 +1,4 @@
-// How a converter refuses a node. Inside this room errors are thrown and caught at its boundary (Import, ReadTensor):
+// How a converter refuses a node. Inside this room errors are thrown and caught at its boundary (Import, Summarize):
 // ONNX's own library throws, so the boundary has to catch anyway. No exception leaves the room.
 #pragma once
 
@@ -25,9 +25,13 @@ class ImportError : public std::exception {
 // The model contradicts itself or the standard.
 [[noreturn]] inline void FailMalformed(const std::string& message) { throw ImportError(absl::DataLossError(message)); }
 // Right, but nothing here can do it.
-[[noreturn]] inline void FailUnsupported(const std::string& message) { throw ImportError(absl::UnimplementedError(message)); }
+[[noreturn]] inline void FailUnsupported(const std::string& message) {
+  throw ImportError(absl::UnimplementedError(message));
+}
 // What the caller gave (shapes, values) does not suffice or contradicts the model.
-[[noreturn]] inline void FailUsage(const std::string& message) { throw ImportError(absl::InvalidArgumentError(message)); }
+[[noreturn]] inline void FailUsage(const std::string& message) {
+  throw ImportError(absl::InvalidArgumentError(message));
+}
 
 // `status` with something before its message.
 inline absl::Status Prefixed(const std::string& prefix, const absl::Status& status) {

@@ -37,7 +37,8 @@ void Bind(google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes, const onnx
         continue;
       }
       if (attribute.has_g()) Bind(*attribute.mutable_g()->mutable_node(), caller, absent, depth + 1);
-      for (onnx::GraphProto& graph : *attribute.mutable_graphs()) Bind(*graph.mutable_node(), caller, absent, depth + 1);
+      for (onnx::GraphProto& graph : *attribute.mutable_graphs())
+        Bind(*graph.mutable_node(), caller, absent, depth + 1);
     }
   }
 }
@@ -49,7 +50,10 @@ onnx::TypeProto ProtoType(Value value) {
   const auto tensor = Emitter::TypeOf(value);
   type.mutable_tensor_type()->set_elem_type(OnnxElementType(tensor.getElementType()));
   auto* shape = type.mutable_tensor_type()->mutable_shape();
-  for (int64_t dim : tensor.getShape()) shape->add_dim()->set_dim_value(dim);
+  for (int64_t dim : tensor.getShape()) {
+    onnx::TensorShapeProto::Dimension& added = *shape->add_dim();
+    if (!mlir::ShapedType::isDynamic(dim)) added.set_dim_value(dim);
+  }
   return type;
 }
 
@@ -61,16 +65,19 @@ std::string FunctionKey(const std::string& domain, const std::string& name, cons
 
 Opsets OpsetsOf(const google::protobuf::RepeatedPtrField<onnx::OperatorSetIdProto>& imports) {
   Opsets opsets;
-  for (const auto& import : imports) opsets[Domain(import.domain())] = static_cast<int>(std::clamp<int64_t>(import.version(), 1, 1000));
+  for (const auto& import : imports)
+    opsets[Domain(import.domain())] = static_cast<int>(std::clamp<int64_t>(import.version(), 1, 1000));
   return opsets;
 }
 
-bool IsKnown(const onnx::NodeProto& node, const Opsets& opsets, const std::map<std::string, const onnx::FunctionProto*>& functions) {
+bool IsKnown(const onnx::NodeProto& node, const Opsets& opsets,
+             const std::map<std::string, const onnx::FunctionProto*>& functions) {
   const std::string domain = Domain(node.domain());
   if (functions.contains(FunctionKey(node.domain(), node.op_type(), node.overload()))) return true;
   if (Registry::Instance().Find(domain, node.op_type())) return true;
   auto opset = opsets.find(domain);
-  const onnx::OpSchema* schema = onnx::OpSchemaRegistry::Schema(node.op_type(), opset == opsets.end() ? 1 : opset->second, domain);
+  const onnx::OpSchema* schema =
+      onnx::OpSchemaRegistry::Schema(node.op_type(), opset == opsets.end() ? 1 : opset->second, domain);
   return schema && (schema->HasFunction() || schema->HasContextDependentFunction());
 }
 
@@ -94,7 +101,9 @@ bool Importer::ExpandFunction(const onnx::NodeProto& node, Scope& scope, int ops
       types.push_back(input.empty() ? onnx::TypeProto() : ProtoType(*scope.Find(input)));
     }
     const onnx::FunctionBodyBuildContextImpl context(caller, types);
-    if (!schema->BuildContextDependentFunction(context, body, opset) && !schema->BuildContextDependentFunction(context, body)) return false;
+    if (!schema->BuildContextDependentFunction(context, body, opset) &&
+        !schema->BuildContextDependentFunction(context, body))
+      return false;
   } else {
     return false;
   }
@@ -104,7 +113,8 @@ bool Importer::ExpandFunction(const onnx::NodeProto& node, Scope& scope, int ops
   return true;
 }
 
-void Importer::ExpandBody(const onnx::FunctionProto& function, const onnx::NodeProto& node, Scope& scope, const Opsets& opsets) {
+void Importer::ExpandBody(const onnx::FunctionProto& function, const onnx::NodeProto& node, Scope& scope,
+                          const Opsets& opsets) {
   if (scope.depth >= kMaxDepth) FailMalformed("functions call each other without end");
   Check(node.input_size() <= function.input_size(), "more inputs than the function has");
   // Kept to the end: stored tensors are known by their address.
@@ -131,7 +141,9 @@ void Importer::ExpandBody(const onnx::FunctionProto& function, const onnx::NodeP
   for (int i = 0; i < node.output_size() && i < body.output_size(); ++i) {
     if (node.output(i).empty()) continue;
     const Value* value = inner.Find(body.output(i));
-    if (!value) FailMalformed(absl::StrCat("the function '", function.name(), "' does not define its output '", body.output(i), "'"));
+    if (!value)
+      FailMalformed(
+          absl::StrCat("the function '", function.name(), "' does not define its output '", body.output(i), "'"));
     scope.values[node.output(i)] = *value;
   }
 }

@@ -16,7 +16,9 @@ onnx::TensorProto ProtoOf(mlir::DenseElementsAttr elements) {
   for (int64_t dim : elements.getType().getShape()) tensor.add_dims(dim);
   if (auto integer = llvm::dyn_cast<mlir::IntegerType>(elements.getElementType())) {
     for (const llvm::APInt& value : elements.getValues<llvm::APInt>()) {
-      const int64_t number = integer.isUnsigned() || integer.getWidth() == 1 ? static_cast<int64_t>(value.getZExtValue()) : value.getSExtValue();
+      const int64_t number = integer.isUnsigned() || integer.getWidth() == 1
+                                 ? static_cast<int64_t>(value.getZExtValue())
+                                 : value.getSExtValue();
       if (tensor.data_type() == onnx::TensorProto::INT64) {
         tensor.add_int64_data(number);
       } else if (tensor.data_type() == onnx::TensorProto::UINT64 || tensor.data_type() == onnx::TensorProto::UINT32) {
@@ -26,7 +28,8 @@ onnx::TensorProto ProtoOf(mlir::DenseElementsAttr elements) {
       }
     }
   } else if (elements.getElementType().isF32()) {
-    for (const llvm::APFloat& value : elements.getValues<llvm::APFloat>()) tensor.add_float_data(value.convertToFloat());
+    for (const llvm::APFloat& value : elements.getValues<llvm::APFloat>())
+      tensor.add_float_data(value.convertToFloat());
   }
   return tensor;
 }
@@ -42,15 +45,48 @@ onnx::NodeProto WithDefaults(NodeContext& c, const onnx::OpSchema& schema) {
   return node;
 }
 
+// A tensor of numbers as a list.
+mlir::Attribute ListOf(mlir::OpBuilder& builder, const onnx::TensorProto& tensor) {
+  const mlir::Type element =
+      Importer::TypeOf(builder.getContext(), tensor.data_type(), absl::StrCat("the attribute '", tensor.name(), "'"));
+  const absl::StatusOr<std::string> bytes = Elements(tensor);
+  if (!bytes.ok()) throw ImportError(bytes.status());
+  const mlir::DenseElementsAttr elements =
+      DenseOf(mlir::RankedTensorType::get({*ElementCount(tensor)}, element), *bytes);
+  if (auto integer = llvm::dyn_cast<mlir::IntegerType>(element)) {
+    Dims values;
+    for (const llvm::APInt& value : elements.getValues<llvm::APInt>()) {
+      values.push_back(integer.isUnsigned() || integer.getWidth() == 1 ? static_cast<int64_t>(value.getZExtValue())
+                                                                       : value.getSExtValue());
+    }
+    return builder.getI64ArrayAttr(values);
+  }
+  std::vector<double> values;
+  for (llvm::APFloat value : elements.getValues<llvm::APFloat>()) {
+    bool inexact = false;
+    value.convert(llvm::APFloat::IEEEdouble(), llvm::APFloat::rmNearestTiesToEven, &inexact);
+    values.push_back(value.convertToDouble());
+  }
+  return builder.getF64ArrayAttr(values);
+}
+
 mlir::DictionaryAttr SettingsOf(mlir::OpBuilder& builder, const onnx::NodeProto& node) {
   llvm::SmallVector<mlir::NamedAttribute> settings;
   for (const auto& attribute : node.attribute()) {
     mlir::Attribute value;
     switch (attribute.type()) {
-      case onnx::AttributeProto::INT: value = builder.getI64IntegerAttr(attribute.i()); break;
-      case onnx::AttributeProto::FLOAT: value = builder.getF64FloatAttr(attribute.f()); break;
-      case onnx::AttributeProto::STRING: value = builder.getStringAttr(attribute.s()); break;
-      case onnx::AttributeProto::INTS: value = builder.getI64ArrayAttr(Dims(attribute.ints().begin(), attribute.ints().end())); break;
+      case onnx::AttributeProto::INT:
+        value = builder.getI64IntegerAttr(attribute.i());
+        break;
+      case onnx::AttributeProto::FLOAT:
+        value = builder.getF64FloatAttr(attribute.f());
+        break;
+      case onnx::AttributeProto::STRING:
+        value = builder.getStringAttr(attribute.s());
+        break;
+      case onnx::AttributeProto::INTS:
+        value = builder.getI64ArrayAttr(Dims(attribute.ints().begin(), attribute.ints().end()));
+        break;
       case onnx::AttributeProto::FLOATS:
         value = builder.getF64ArrayAttr(std::vector<double>(attribute.floats().begin(), attribute.floats().end()));
         break;
@@ -59,7 +95,11 @@ mlir::DictionaryAttr SettingsOf(mlir::OpBuilder& builder, const onnx::NodeProto&
         value = builder.getStrArrayAttr(strings);
         break;
       }
-      default: FailUnsupported(absl::StrCat("the attribute '", attribute.name(), "'"));
+      case onnx::AttributeProto::TENSOR:
+        value = ListOf(builder, attribute.t());
+        break;
+      default:
+        FailUnsupported(absl::StrCat("the attribute '", attribute.name(), "'"));
     }
     settings.push_back(builder.getNamedAttr(attribute.name(), value));
   }
@@ -87,7 +127,8 @@ std::vector<mlir::Type> ResultTypes(NodeContext& c, const onnx::OpSchema& schema
       data_by_name[name] = &data[name];
     }
   }
-  onnx::shape_inference::InferenceContextImpl context(node, types_by_name, data_by_name, {}, onnx::ShapeInferenceOptions(true, 0, false));
+  onnx::shape_inference::InferenceContextImpl context(node, types_by_name, data_by_name, {},
+                                                      onnx::ShapeInferenceOptions(true, 0, false));
   schema.GetTypeAndShapeInferenceFunction()(context);
   std::vector<mlir::Type> results;
   if (c.node().op_type() == "MaxUnpool" && c.HasInput(2)) {
@@ -97,13 +138,15 @@ std::vector<mlir::Type> ResultTypes(NodeContext& c, const onnx::OpSchema& schema
   for (int i = 0; i < c.NumOutputs(); ++i) {
     const onnx::TypeProto& type = *context.getOutputType(i);
     if (!c.HasOutput(i) && !type.has_tensor_type()) continue;
-    if (!type.has_tensor_type() || !type.tensor_type().has_shape()) FailUnsupported("the shape of the result depends on data");
+    if (!type.has_tensor_type() || !type.tensor_type().has_shape())
+      FailUnsupported("the shape of the result depends on data");
     Dims dims;
     for (const auto& dim : type.tensor_type().shape().dim()) {
       if (!dim.has_dim_value() || dim.dim_value() < 0) FailUnsupported("the shape of the result depends on data");
       dims.push_back(dim.dim_value());
     }
-    results.push_back(c.TensorOf(dims, Importer::TypeOf(c.builder().getContext(), type.tensor_type().elem_type(), "the result")));
+    results.push_back(
+        c.TensorOf(dims, Importer::TypeOf(c.builder().getContext(), type.tensor_type().elem_type(), "the result")));
   }
   return results;
 }
@@ -120,11 +163,14 @@ Converter Host(const std::string& function, const std::vector<int>& deciding = {
 
 }  // namespace
 
-void HostCall(NodeContext& c, const std::string& function) {
-  const onnx::OpSchema* schema = onnx::OpSchemaRegistry::Schema(c.node().op_type(), c.opset(), Domain(c.node().domain()));
+void HostCall(NodeContext& c, const std::string& function) { HostCall(c, function, {}); }
+
+void HostCall(NodeContext& c, const std::string& function, std::vector<mlir::Type> types) {
+  const onnx::OpSchema* schema =
+      onnx::OpSchemaRegistry::Schema(c.node().op_type(), c.opset(), Domain(c.node().domain()));
   if (!schema) FailUnsupported("the operator has no schema");
   const onnx::NodeProto node = WithDefaults(c, *schema);
-  const std::vector<mlir::Type> types = ResultTypes(c, *schema, node);
+  if (types.empty()) types = ResultTypes(c, *schema, node);
   std::vector<Value> operands;
   Dims present;
   for (int i = 0; i < c.NumInputs(); ++i) {
@@ -132,16 +178,14 @@ void HostCall(NodeContext& c, const std::string& function) {
     if (c.HasInput(i)) operands.push_back(c.Input(i));
   }
   const std::vector<Value> results = c.MakeAll<graph::HostCallOp>(
-      operands, {c.Attr("function", function), c.Attr("settings", SettingsOf(c.builder(), node)), c.Attr("present", present)}, types);
+      operands,
+      {c.Attr("function", function), c.Attr("settings", SettingsOf(c.builder(), node)), c.Attr("present", present)},
+      types);
   c.SetOutputs(results);
 }
 
 void RegisterHost(Registry& r) {
   r.Add("TopK", Host("top_k", {1}));
-  r.Add("NonZero", Host("non_zero"));
-  r.Add("Unique", Host("unique"));
-  r.Add("Compress", Host("compress"));
-  r.Add("NonMaxSuppression", Host("non_max_suppression"));
   r.Add("RoiAlign", Host("roi_align"));
   r.Add("MaxRoiPool", Host("max_roi_pool"));
   r.Add("GridSample", Host("grid_sample"));
@@ -165,6 +209,9 @@ void RegisterHost(Registry& r) {
   r.Add("RandomUniformLike", Host("random_uniform_like"));
   r.Add("Bernoulli", Host("bernoulli"));
   r.Add("Multinomial", Host("multinomial"));
+  r.Add("BitCast", Host("bit_cast"));
+  r.Add("TfIdfVectorizer", Host("tf_idf_vectorizer"));
+  r.Add("TreeEnsemble", Host("tree_ensemble"), "ai.onnx.ml");
 }
 
 }  // namespace plimsoll::onnx_frontend

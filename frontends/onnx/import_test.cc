@@ -306,6 +306,55 @@ TEST_F(ImportTest, AsksForTheValueThatDecidesShapes) {
   EXPECT_EQ(ImportModel(model, options).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST_F(ImportTest, WhatDependsOnDataIsBoundedAndFeedsNothing) {
+  const std::string open = "g (float[2,3] x) => (int64[2,N] y) { y = NonZero(x) }";
+  auto imported = ImportModel(Graph(open));
+  ASSERT_TRUE(imported.ok()) << imported.status();
+  EXPECT_THAT(imported->outputs[0].dims, ElementsAre(2, 6));
+  const auto fed =
+      ImportModel(Graph("g (float[2,3] x) => (int64[N,2] y) { i = NonZero(x) y = Transpose(i) }")).status();
+  EXPECT_EQ(fed.code(), absl::StatusCode::kUnimplemented) << fed;
+  EXPECT_THAT(std::string(fed.message()), HasSubstr("depends on data"));
+  // What is constant is exact, and feeds anything.
+  auto constant = ImportModel(
+      Graph("g (float[4] x) => (float[N] y) { c = Constant <value = int64[4] {0, 3, 0, 5}> () i = NonZero(c) "
+            "flat = Flatten <axis = 0> (i) k = Cast <to = 9> (c) p = Compress(x, k) z = Add(p, p) y = Relu(z) }"));
+  ASSERT_TRUE(constant.ok()) << constant.status();
+  EXPECT_THAT(constant->outputs[0].dims, ElementsAre(2));
+}
+
+TEST_F(ImportTest, OldOpsetsGiveWhatTheyShareWithNewerOnes) {
+  EXPECT_TRUE(ImportModel(Graph("g (bool[2] x) => (bool[2] y) { y = Not(x) }", 1)).ok());
+  EXPECT_EQ(ImportModel(Graph("g (float[2] x) => (float[2] y) { y = Relu(x) }", 1)).status().code(),
+            absl::StatusCode::kUnimplemented);
+}
+
+TEST_F(ImportTest, ZeroPointsOfEachBatchAreSubtractedBefore) {
+  auto imported = ImportModel(
+      Graph("g (uint8[2,3,4] a, uint8[4,5] b, uint8[2,3,1] z) => (int32[2,3,5] y) { y = MatMulInteger(a, b, z) }"));
+  ASSERT_TRUE(imported.ok()) << imported.status();
+  EXPECT_THAT(imported->outputs[0].dims, ElementsAre(2, 3, 5));
+  EXPECT_EQ(Count(*imported)["graph.sub"], 1);
+}
+
+TEST_F(ImportTest, NarrowElementsKeepTheirName) {
+  auto imported = ImportModel(
+      Graph("g (float[3] x) => (int4[3] y, float4e2m1[3] z) { y = Cast <to = 22> (x) z = Cast <to = 23> (x) }", 23));
+  ASSERT_TRUE(imported.ok()) << imported.status();
+  EXPECT_EQ(imported->outputs[0].onnx_element, 22);
+  EXPECT_EQ(imported->outputs[0].dtype, plan::I8);
+  EXPECT_EQ(imported->outputs[1].onnx_element, 23);
+  EXPECT_EQ(imported->outputs[1].dtype, plan::F8E4M3FN);
+}
+
+TEST_F(ImportTest, OptionalsAreWhatTheyHold) {
+  auto imported = ImportModel(Graph(
+      "g (float[3] x) => (float[3] y, bool h) { o = Optional(x) y = OptionalGetElement(o) h = OptionalHasElement(o) }",
+      18));
+  ASSERT_TRUE(imported.ok()) << imported.status();
+  EXPECT_TRUE(Result(*imported, 1).getSplatValue<bool>());
+}
+
 TEST_F(ImportTest, UnrollsLoopsOfKnownLengthAndKeepsOthers) {
   const std::string body =
       R"( <body = b (int64 i, bool go, float[2] v) => (bool again, float[2] w) { again = Identity(go) w = Add(v, x) }> })";

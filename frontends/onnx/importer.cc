@@ -14,6 +14,9 @@
 namespace plimsoll::onnx_frontend {
 namespace {
 
+// Converters know the operators' forms from here on; what has the same form in an older opset is known too.
+constexpr int kFirstKnownOpset = 6;
+
 mlir::Location LocationOf(mlir::MLIRContext* context, const onnx::NodeProto& node) {
   std::string name = node.name();
   for (const std::string& output : node.output()) {
@@ -32,7 +35,11 @@ const Value* Scope::Find(const std::string& name) const {
 }
 
 Importer::Importer(const Model& model, mlir::MLIRContext& context, const ImportOptions& options)
-    : model_(model), context_(context), options_(options), builder_(&context), errors_(&context),
+    : model_(model),
+      context_(context),
+      options_(options),
+      builder_(&context),
+      errors_(&context),
       weights_(std::make_shared<weights::WeightStore>()) {
   for (const auto& function : model.proto.functions()) {
     functions_[FunctionKey(function.domain(), function.name(), function.overload())] = &function;
@@ -51,7 +58,8 @@ void Importer::Run(Imported& result) {
     if (!input.fixed) input_names.push_back(builder_.getStringAttr(input.name));
     input_names_.push_back(input.name);
   }
-  auto function = builder_.create<mlir::func::FuncOp>(result.module->getLoc(), "main", builder_.getFunctionType(arguments, {}));
+  auto function =
+      builder_.create<mlir::func::FuncOp>(result.module->getLoc(), "main", builder_.getFunctionType(arguments, {}));
   mlir::Block* body = function.addEntryBlock();
   builder_.setInsertionPointToStart(body);
 
@@ -60,12 +68,15 @@ void Importer::Run(Imported& result) {
   scope.opsets = &opsets;
   for (auto [input, argument] : llvm::zip_equal(result.inputs, body->getArguments())) {
     Value value = argument;
-    if (input.fixed) value = FixedValue(builder_, input, options_.values.at(input.name), llvm::cast<mlir::RankedTensorType>(argument.getType()));
-    Check(scope.values.try_emplace(input.name, value).second, absl::StrCat("two inputs have the name '", input.name, "'"));
+    if (input.fixed)
+      value = FixedValue(builder_, input, options_.values.at(input.name),
+                         llvm::cast<mlir::RankedTensorType>(argument.getType()));
+    Check(scope.values.try_emplace(input.name, value).second,
+          absl::StrCat("two inputs have the name '", input.name, "'"));
   }
   for (const auto& input : graph.input()) {
-    const std::optional<ElementFormat> format = FormatOf(input.type().tensor_type().elem_type());
-    if (format && format->packed_bits > 0) SetNarrowBits(input.name(), format->packed_bits);
+    const plan::OnnxElement* element = plan::FindOnnxElement(input.type().tensor_type().elem_type());
+    if (element && element->narrow()) SetNarrowElement(input.name(), *element);
   }
   BindInitializers(graph, scope);
   CountUses(graph.node(), scope);
@@ -82,7 +93,15 @@ void Importer::Run(Imported& result) {
       continue;
     }
     const mlir::RankedTensorType type = Emitter::TypeOf(*value);
-    result.outputs.push_back({output.name(), DataTypeOf(type.getElementType()), type.getShape().vec(), false});
+    Imported::Port port;
+    port.name = output.name();
+    port.dtype = DataTypeOf(type.getElementType());
+    port.dims = type.getShape().vec();
+    if (auto bounds = llvm::dyn_cast_or_null<graph::BoundsAttr>(type.getEncoding()))
+      port.dims.assign(bounds.getSizes().begin(), bounds.getSizes().end());
+    const plan::OnnxElement* declared = plan::FindOnnxElement(output.type().tensor_type().elem_type());
+    if (declared && declared->narrow() && declared->kept == port.dtype) port.onnx_element = declared->number;
+    result.outputs.push_back(port);
     results.push_back(*value);
     output_names.push_back(builder_.getStringAttr(output.name()));
   }
@@ -108,9 +127,9 @@ void Importer::Run(Imported& result) {
   }
 }
 
-int Importer::NarrowBits(const std::string& name) const {
-  auto found = narrow_bits_.find(name);
-  return found == narrow_bits_.end() ? 0 : found->second;
+const plan::OnnxElement* Importer::NarrowElement(const std::string& name) const {
+  auto found = narrow_elements_.find(name);
+  return found == narrow_elements_.end() ? nullptr : found->second;
 }
 
 void Importer::CountUses(const google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes, Scope& scope) {
@@ -122,8 +141,8 @@ void Importer::CountUses(const google::protobuf::RepeatedPtrField<onnx::NodeProt
 void Importer::BindInitializers(const onnx::GraphProto& graph, Scope& scope) {
   for (const auto& tensor : graph.initializer()) {
     const mlir::Location location = mlir::NameLoc::get(builder_.getStringAttr(tensor.name()));
-    if (const std::optional<ElementFormat> format = FormatOf(tensor.data_type()); format && format->packed_bits > 0) {
-      SetNarrowBits(tensor.name(), format->packed_bits);
+    if (const plan::OnnxElement* element = plan::FindOnnxElement(tensor.data_type()); element && element->narrow()) {
+      SetNarrowElement(tensor.name(), *element);
     }
     Value value;
     try {
@@ -133,7 +152,8 @@ void Importer::BindInitializers(const onnx::GraphProto& graph, Scope& scope) {
       unsupported_[{"initializer", std::string(error.status().message())}].push_back(tensor.name());
     }
     if (!scope.values.try_emplace(tensor.name(), value).second) {
-      FailMalformed(absl::StrCat("the name '", tensor.name(), "' is defined twice: by an initializer and by an input or initializer"));
+      FailMalformed(absl::StrCat("the name '", tensor.name(),
+                                 "' is defined twice: by an initializer and by an input or initializer"));
     }
   }
   for (const auto& tensor : graph.sparse_initializer()) {
@@ -142,7 +162,8 @@ void Importer::BindInitializers(const onnx::GraphProto& graph, Scope& scope) {
   }
 }
 
-void Importer::ConvertNodes(const google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes, Scope& scope, const std::string& graph) {
+void Importer::ConvertNodes(const google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes, Scope& scope,
+                            const std::string& graph) {
   for (int i : TopologicalOrder(nodes, graph)) ConvertNode(nodes[i], scope);
 }
 
@@ -166,7 +187,8 @@ void Importer::ConvertNode(const onnx::NodeProto& node, Scope& scope) {
   }
   for (const std::string& output : node.output()) {
     if (output.empty()) continue;
-    if (scope.values.contains(output)) FailMalformed(absl::StrCat(Describe(node), ": '", output, "' is defined already, as an input or initializer"));
+    if (scope.values.contains(output))
+      FailMalformed(absl::StrCat(Describe(node), ": '", output, "' is defined already, as an input or initializer"));
   }
   auto poison = [&] {
     for (const std::string& output : node.output()) {
@@ -182,11 +204,19 @@ void Importer::ConvertNode(const onnx::NodeProto& node, Scope& scope) {
   auto found = scope.opsets->find(domain);
   const int opset = found == scope.opsets->end() ? 1 : found->second;
   try {
-    if (found == scope.opsets->end() && domain.empty()) FailMalformed("the model imports no operator set of the default domain");
-    if (auto local = functions_.find(FunctionKey(node.domain(), node.op_type(), node.overload())); local != functions_.end()) {
+    if (found == scope.opsets->end() && domain.empty())
+      FailMalformed("the model imports no operator set of the default domain");
+    if (auto local = functions_.find(FunctionKey(node.domain(), node.op_type(), node.overload()));
+        local != functions_.end()) {
       ExpandBody(*local->second, node, scope, OpsetsOf(local->second->opset_import()));
     } else {
-      if (const onnx::OpSchema* schema = onnx::OpSchemaRegistry::Schema(node.op_type(), opset, domain)) schema->Verify(node);
+      const onnx::OpSchema* schema = onnx::OpSchemaRegistry::Schema(node.op_type(), opset, domain);
+      if (schema) schema->Verify(node);
+      if (domain.empty() && opset < kFirstKnownOpset) {
+        const onnx::OpSchema* known = onnx::OpSchemaRegistry::Schema(node.op_type(), kFirstKnownOpset, domain);
+        if (!schema || !known || schema->since_version() != known->since_version())
+          FailUnsupported(absl::StrCat("its form of opset ", opset));
+      }
       if (const Converter* converter = Registry::Instance().Find(domain, node.op_type())) {
         NodeContext context(*this, scope, node, opset, LocationOf(&context_, node));
         (*converter)(context);
@@ -212,10 +242,12 @@ void Importer::ConvertNode(const onnx::NodeProto& node, Scope& scope) {
   }
 }
 
-std::vector<Value> Importer::ConvertSubgraph(const onnx::GraphProto& graph, const Scope& outer, const std::vector<Value>& arguments) {
+std::vector<Value> Importer::ConvertSubgraph(const onnx::GraphProto& graph, const Scope& outer,
+                                             const std::vector<Value>& arguments) {
   Check(outer.depth < kMaxDepth, "graphs are nested too deep");
   if (graph.input_size() != static_cast<int>(arguments.size())) {
-    FailMalformed(absl::StrCat("the subgraph '", graph.name(), "' has ", graph.input_size(), " inputs; expected are ", arguments.size()));
+    FailMalformed(absl::StrCat("the subgraph '", graph.name(), "' has ", graph.input_size(), " inputs; expected are ",
+                               arguments.size()));
   }
   Scope scope;
   scope.parent = &outer;
@@ -229,7 +261,9 @@ std::vector<Value> Importer::ConvertSubgraph(const onnx::GraphProto& graph, cons
   std::vector<Value> results;
   for (const auto& output : graph.output()) {
     const Value* value = scope.Find(output.name());
-    if (!value) FailMalformed(absl::StrCat("the output '", output.name(), "' of the subgraph '", graph.name(), "' is not defined"));
+    if (!value)
+      FailMalformed(
+          absl::StrCat("the output '", output.name(), "' of the subgraph '", graph.name(), "' is not defined"));
     results.push_back(*value);
   }
   return results;

@@ -11,6 +11,7 @@
 #include "frontends/onnx/emitter.h"
 #include "frontends/onnx/import.h"
 #include "frontends/onnx/model.h"
+#include "ir/plan/onnx_elements.h"
 #include "ir/weights/store.h"
 
 namespace plimsoll::onnx_frontend {
@@ -44,7 +45,8 @@ class Importer {
 
   // Converts a subgraph's nodes at the builder's insertion point, its inputs bound to `arguments`; the values of its
   // outputs, null where unsupported.
-  std::vector<Value> ConvertSubgraph(const onnx::GraphProto& graph, const Scope& outer, const std::vector<Value>& arguments);
+  std::vector<Value> ConvertSubgraph(const onnx::GraphProto& graph, const Scope& outer,
+                                     const std::vector<Value>& arguments);
 
   // A value for a tensor that the model stores.
   Value Stored(const onnx::TensorProto& tensor, const std::string& name, mlir::Location location, bool is_initializer);
@@ -55,9 +57,11 @@ class Importer {
   // The model's inputs that `value` depends on; weights without bytes as "weight 'NAME'".
   std::vector<std::string> InputsOf(Value value) const;
 
-  // Bits that an element of this name really has, where these are fewer than its type's (4-bit and 2-bit integers); else 0.
-  int NarrowBits(const std::string& name) const;
-  void SetNarrowBits(const std::string& name, int bits) { narrow_bits_[name] = bits; }
+  // The element type of what has this name, where that is narrower than the one it is kept in; else null.
+  const plan::OnnxElement* NarrowElement(const std::string& name) const;
+  void SetNarrowElement(const std::string& name, const plan::OnnxElement& element) {
+    narrow_elements_[name] = &element;
+  }
 
   // Where the walk is: function bodies may call functions, to a limit.
   static constexpr int kMaxDepth = 64;
@@ -70,7 +74,8 @@ class Importer {
   static plan::DataType DataTypeOf(mlir::Type element);
 
  private:
-  void ConvertNodes(const google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes, Scope& scope, const std::string& graph);
+  void ConvertNodes(const google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes, Scope& scope,
+                    const std::string& graph);
   void ConvertNode(const onnx::NodeProto& node, Scope& scope);
   void BindInitializers(const onnx::GraphProto& graph, Scope& scope);
   bool ExpandFunction(const onnx::NodeProto& node, Scope& scope, int opset);
@@ -90,7 +95,7 @@ class Importer {
   absl::flat_hash_map<const onnx::TensorProto*, int> sources_;
   std::deque<onnx::FunctionProto> kept_;  // expanded bodies
   std::vector<std::string> input_names_;
-  absl::flat_hash_map<std::string, int> narrow_bits_;
+  absl::flat_hash_map<std::string, const plan::OnnxElement*> narrow_elements_;
   int64_t converted_nodes_ = 0;
   // By operator and reason.
   std::map<std::pair<std::string, std::string>, std::vector<std::string>> unsupported_;
@@ -102,7 +107,8 @@ int OnnxElementType(mlir::Type element);
 mlir::DenseElementsAttr DenseOf(mlir::RankedTensorType type, const std::string& bytes);
 
 // Whether there is a converter or a function body for it.
-bool IsKnown(const onnx::NodeProto& node, const Opsets& opsets, const std::map<std::string, const onnx::FunctionProto*>& functions);
+bool IsKnown(const onnx::NodeProto& node, const Opsets& opsets,
+             const std::map<std::string, const onnx::FunctionProto*>& functions);
 std::string FunctionKey(const std::string& domain, const std::string& name, const std::string& overload);
 Opsets OpsetsOf(const google::protobuf::RepeatedPtrField<onnx::OperatorSetIdProto>& imports);
 

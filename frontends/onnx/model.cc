@@ -14,7 +14,7 @@
 namespace plimsoll::onnx_frontend {
 namespace {
 
-constexpr int kMinOpset = 6, kMaxOpset = 27;
+constexpr int kMinOpset = 1, kMaxOpset = 27;
 
 absl::Status CheckVersions(const std::string& path, const onnx::ModelProto& proto) {
   if (!proto.has_graph()) return absl::DataLossError(absl::StrCat(path, ": it holds no graph: not an ONNX model"));
@@ -27,11 +27,12 @@ absl::Status CheckVersions(const std::string& path, const onnx::ModelProto& prot
     if (!Domain(opset.domain()).empty()) continue;
     any = true;
     if (opset.version() < kMinOpset || opset.version() > kMaxOpset) {
-      return absl::UnimplementedError(absl::StrCat(path, ": opset ", opset.version(), "; supported are ", kMinOpset, " to ",
-                                                   kMaxOpset));
+      return absl::UnimplementedError(
+          absl::StrCat(path, ": opset ", opset.version(), "; supported are ", kMinOpset, " to ", kMaxOpset));
     }
   }
-  if (!any && proto.opset_import_size() == 0) return absl::DataLossError(absl::StrCat(path, ": it imports no operator set"));
+  if (!any && proto.opset_import_size() == 0)
+    return absl::DataLossError(absl::StrCat(path, ": it imports no operator set"));
   return absl::OkStatus();
 }
 
@@ -87,7 +88,8 @@ absl::StatusOr<Model> LoadModel(const std::string& path) {
   return model;
 }
 
-std::vector<int> TopologicalOrder(const google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes, const std::string& graph) {
+std::vector<int> TopologicalOrder(const google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes,
+                                  const std::string& graph) {
   const int count = nodes.size();
   absl::flat_hash_map<std::string, int> producer;
   for (int i = 0; i < count; ++i) {
@@ -95,8 +97,8 @@ std::vector<int> TopologicalOrder(const google::protobuf::RepeatedPtrField<onnx:
       if (output.empty()) continue;
       auto [other, inserted] = producer.try_emplace(output, i);
       if (!inserted) {
-        FailMalformed(absl::StrCat(graph, ": the name '", output, "' is defined twice: by the ", Describe(nodes[other->second]),
-                                   " and by the ", Describe(nodes[i])));
+        FailMalformed(absl::StrCat(graph, ": the name '", output, "' is defined twice: by the ",
+                                   Describe(nodes[other->second]), " and by the ", Describe(nodes[i])));
       }
     }
   }
@@ -112,7 +114,8 @@ std::vector<int> TopologicalOrder(const google::protobuf::RepeatedPtrField<onnx:
       // A subgraph may define the same name itself; only a node's own inputs make it wait for itself.
       if (found->second == i) {
         for (const std::string& input : nodes[i].input()) {
-          if (input == name) FailMalformed(absl::StrCat(graph, ": the ", Describe(nodes[i]), " reads its own output '", name, "'"));
+          if (input == name)
+            FailMalformed(absl::StrCat(graph, ": the ", Describe(nodes[i]), " reads its own output '", name, "'"));
         }
         continue;
       }
@@ -138,7 +141,8 @@ std::vector<int> TopologicalOrder(const google::protobuf::RepeatedPtrField<onnx:
     for (int i = 0; i < count && names.size() < 8; ++i) {
       if (missing[i] > 0) names.push_back(Describe(nodes[i]));
     }
-    FailMalformed(absl::StrCat(graph, ": nodes wait for each other in a cycle; among them or behind them: ", absl::StrJoin(names, ", ")));
+    FailMalformed(absl::StrCat(
+        graph, ": nodes wait for each other in a cycle; among them or behind them: ", absl::StrJoin(names, ", ")));
   }
   return order;
 }

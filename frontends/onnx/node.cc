@@ -42,7 +42,8 @@ std::optional<std::vector<double>> FloatsOf(mlir::DenseElementsAttr elements) {
     FailUnsupported(absl::StrCat("'", name, "' decides shapes and cannot be evaluated while importing"));
   }
   for (const std::string& input : inputs) {
-    if (input.starts_with("weight ")) FailUsage(absl::StrCat("'", name, "' decides shapes and depends on the ", input, ", whose bytes are not there"));
+    if (input.starts_with("weight "))
+      FailUsage(absl::StrCat("'", name, "' decides shapes and depends on the ", input, ", whose bytes are not there"));
   }
   FailNeedsValues(absl::StrCat("'", name, "' decides shapes"), inputs);
 }
@@ -51,8 +52,8 @@ std::optional<std::vector<double>> FloatsOf(mlir::DenseElementsAttr elements) {
 
 void FailNeedsValues(const std::string& why, const std::vector<std::string>& inputs) {
   absl::Status status = absl::InvalidArgumentError(
-      absl::StrCat(why, " and depends on the value of the input", inputs.size() > 1 ? "s " : " ", absl::StrJoin(inputs, ", "),
-                   ": give it with --values=", inputs.front(), "=FILE"));
+      absl::StrCat(why, " and depends on the value of the input", inputs.size() > 1 ? "s " : " ",
+                   absl::StrJoin(inputs, ", "), ": give it with --values=", inputs.front(), "=FILE"));
   const std::string names = absl::StrJoin(inputs, "\n");
   status.SetPayload(kNeededValues, absl::Cord(absl::string_view(names)));
   throw ImportError(status);
@@ -65,7 +66,9 @@ Value NodeContext::AnyInput(int i) const {
 
 Value NodeContext::Input(int i) const {
   Value value = AnyInput(i);
-  if (!llvm::isa<mlir::RankedTensorType>(value.getType())) FailUnsupported(absl::StrCat("input ", i, " is a sequence"));
+  auto type = llvm::dyn_cast<mlir::RankedTensorType>(value.getType());
+  if (!type) FailUnsupported(absl::StrCat("input ", i, " is a sequence"));
+  if (!type.hasStaticShape()) FailUnsupported(absl::StrCat("the shape of input ", i, " depends on data"));
   return value;
 }
 

@@ -1,6 +1,6 @@
 // Quantized operators, taken apart into elementwise operations and integer contractions.
 #include "frontends/onnx/contraction.h"
-#include "frontends/onnx/tensor.h"
+#include "frontends/onnx/narrow.h"
 
 namespace plimsoll::onnx_frontend {
 namespace {
@@ -24,7 +24,8 @@ Value AlongAxis(NodeContext& c, Value parameter, Value x, int64_t axis, int64_t 
   if (c.Count(parameter) == 1 && c.Rank(parameter) <= 1) return c.Reshape(parameter, {});
   if (block > 0) {
     Check(c.Rank(parameter) == c.Rank(x), "blocked scales must have the operand's rank");
-    Dims apart = c.Shape(parameter), repeated, together = c.Shape(parameter), starts(c.Rank(x), 0), strides(c.Rank(x), 1);
+    Dims apart = c.Shape(parameter), repeated, together = c.Shape(parameter), starts(c.Rank(x), 0),
+         strides(c.Rank(x), 1);
     apart.insert(apart.begin() + axis + 1, 1);
     repeated = apart;
     repeated[axis + 1] = block;
@@ -45,12 +46,14 @@ int64_t QuantizedAxis(NodeContext& c, Value x) {
 }
 
 // round(x / scale) + zero, clamped to what `element` holds.
-Value Quantize(NodeContext& c, Value x, Value scale, Value zero, Type element, int bits, bool saturate) {
+Value Quantize(NodeContext& c, Value x, Value scale, Value zero, Type element, const plan::OnnxElement* narrow,
+               bool saturate) {
   Value quotient = c.Div(c.Cast(x, c.F32()), c.Cast(scale, c.F32()));
+  if (narrow && !llvm::isa<mlir::IntegerType>(element)) return CastToNarrow(c, quotient, *narrow);
   if (!llvm::isa<mlir::IntegerType>(element)) return c.Cast(quotient, element, saturate);
   Value rounded = c.Unary<graph::RoundOp>(quotient);
   if (zero) rounded = c.Add(rounded, c.Cast(zero, c.F32()));
-  const Range range = RangeOf(element, bits);
+  const Range range = RangeOf(element, narrow ? narrow->stored_bits : 0);
   return c.Cast(c.Clip(rounded, range.low, range.high), element);
 }
 
@@ -58,29 +61,34 @@ void QuantizeLinear(NodeContext& c) {
   Value x = c.Input(0), scale = c.Input(1), zero = c.OptionalInput(2);
   const int64_t axis = QuantizedAxis(c, x), block = c.Int("block_size", 0);
   Type element = c.builder().getIntegerType(8, /*isSigned=*/false);
-  int bits = 0;
+  const plan::OnnxElement* narrow = nullptr;
   if (zero) {
     element = c.Element(zero);
-    bits = c.importer().NarrowBits(c.node().input(2));
+    narrow = c.importer().NarrowElement(c.node().input(2));
   } else if (const int64_t type = c.Int("output_dtype", 0); type != 0) {
     element = Importer::TypeOf(c.builder().getContext(), static_cast<int>(type), "the result");
-    bits = FormatOf(static_cast<int>(type))->packed_bits;
+    narrow = plan::FindOnnxElement(static_cast<int>(type));
+    if (!narrow->narrow()) narrow = nullptr;
   }
-  if (bits > 0 && c.HasOutput(0)) c.importer().SetNarrowBits(c.node().output(0), bits);
-  c.SetOutput(0, Quantize(c, x, AlongAxis(c, scale, x, axis, block), AlongAxis(c, zero, x, axis, block), element, bits, c.Flag("saturate", true)));
+  if (narrow && c.HasOutput(0)) c.importer().SetNarrowElement(c.node().output(0), *narrow);
+  c.SetOutput(0, Quantize(c, x, AlongAxis(c, scale, x, axis, block), AlongAxis(c, zero, x, axis, block), element,
+                          narrow, c.Flag("saturate", true)));
 }
 
 void DequantizeLinear(NodeContext& c) {
   Value x = c.Input(0), scale = c.Input(1), zero = c.OptionalInput(2);
   const int64_t axis = QuantizedAxis(c, x), block = c.Int("block_size", 0);
   Type result = c.Element(scale);
-  if (const int64_t type = c.Int("output_dtype", 0); type != 0) result = Importer::TypeOf(c.builder().getContext(), static_cast<int>(type), "the result");
+  if (const int64_t type = c.Int("output_dtype", 0); type != 0)
+    result = Importer::TypeOf(c.builder().getContext(), static_cast<int>(type), "the result");
   Value wide = c.Cast(x, c.F32());
   if (zero) wide = c.Sub(wide, c.Cast(AlongAxis(c, zero, x, axis, block), c.F32()));
   c.SetOutput(0, c.Cast(c.Mul(wide, c.Cast(AlongAxis(c, scale, x, axis, block), c.F32())), result));
 }
 
-Value ScalarOrVector(NodeContext& c, Value value) { return value && c.Count(value) == 1 ? c.Reshape(value, {}) : value; }
+Value ScalarOrVector(NodeContext& c, Value value) {
+  return value && c.Count(value) == 1 ? c.Reshape(value, {}) : value;
+}
 
 void MatMulInteger(NodeContext& c) {
   // Zero points of each batch's own rows or columns: subtracted before.
@@ -123,7 +131,8 @@ void QLinearMatMul(NodeContext& c) {
   Emitter::DotOptions options;
   options.lhs_zero_point = ScalarOrVector(c, c.Input(2));
   options.rhs_zero_point = ScalarOrVector(c, c.Input(5));
-  Value a_scale = ScalarOrVector(c, c.Cast(c.Input(1), c.F32())), b_scale = ScalarOrVector(c, c.Cast(c.Input(4), c.F32()));
+  Value a_scale = ScalarOrVector(c, c.Cast(c.Input(1), c.F32())),
+        b_scale = ScalarOrVector(c, c.Cast(c.Input(4), c.F32()));
   if (c.Rank(a_scale) == 1) a_scale = c.Unsqueeze(a_scale, {1});  // one a row
   c.SetOutput(0, Requantize(c, MatrixProduct(c, a, b, options), c.Mul(a_scale, b_scale), c.Input(6), c.Input(7)));
 }

@@ -23,6 +23,9 @@ Registry::Registry() : table_(std::make_shared<Table>()) {
   RegisterQuantization(*this);
   RegisterHost(*this);
   RegisterSequence(*this);
+  RegisterDataDependent(*this);
+  RegisterOptimizers(*this);
+  RegisterMachineLearning(*this);
   RegisterMicrosoft(*this);
 }
 

@@ -40,6 +40,9 @@ void RegisterControl(Registry& registry);
 void RegisterQuantization(Registry& registry);
 void RegisterHost(Registry& registry);
 void RegisterSequence(Registry& registry);
+void RegisterDataDependent(Registry& registry);
+void RegisterOptimizers(Registry& registry);
+void RegisterMachineLearning(Registry& registry);
 void RegisterMicrosoft(Registry& registry);
 
 }  // namespace plimsoll::onnx_frontend

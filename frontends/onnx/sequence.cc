@@ -1,5 +1,5 @@
 // Sequences of tensors. They exist while importing only: a sequence is the list of its elements, held together by an
-// operation that no one uses in the end. What puts them into a model's signature is unsupported.
+// operation that no one uses in the end; so are optionals. What puts them into a model's signature is unsupported.
 #include "frontends/onnx/node.h"
 
 namespace plimsoll::onnx_frontend {
@@ -9,12 +9,15 @@ Value Bundle(NodeContext& c, const std::vector<Value>& elements) {
   llvm::SmallVector<Type> types;
   for (Value element : elements) types.push_back(element.getType());
   auto tuple = mlir::TupleType::get(c.builder().getContext(), types);
-  return c.builder().create<mlir::UnrealizedConversionCastOp>(c.location(), mlir::TypeRange(Type(tuple)), elements).getResult(0);
+  return c.builder()
+      .create<mlir::UnrealizedConversionCastOp>(c.location(), mlir::TypeRange(Type(tuple)), elements)
+      .getResult(0);
 }
 
 std::vector<Value> Elements(NodeContext& c, int i) {
   auto bundle = c.AnyInput(i).getDefiningOp<mlir::UnrealizedConversionCastOp>();
-  if (!bundle) FailUnsupported("a sequence that is known only at run time");
+  if (!bundle || !llvm::isa<mlir::TupleType>(bundle.getType(0)))
+    FailUnsupported("a sequence that is known only at run time");
   return std::vector<Value>(bundle.getInputs().begin(), bundle.getInputs().end());
 }
 
@@ -23,6 +26,23 @@ int64_t Position(NodeContext& c, int i, int64_t count) {
   const Dims position = c.ConstantIntegers(i);
   Check(position.size() == 1, "the position must be a scalar");
   return c.Axis(position.front(), count);
+}
+
+// An optional is what it holds, or a value of no type.
+void Optional(NodeContext& c) {
+  if (c.HasInput(0)) return c.SetOutput(0, c.AnyInput(0));
+  const Type none = c.builder().getNoneType();
+  c.SetOutput(0, c.builder()
+                     .create<mlir::UnrealizedConversionCastOp>(c.location(), mlir::TypeRange(none), mlir::ValueRange())
+                     .getResult(0));
+}
+
+bool IsEmpty(NodeContext& c) { return !c.HasInput(0) || llvm::isa<mlir::NoneType>(c.AnyInput(0).getType()); }
+
+void OptionalHasElement(NodeContext& c) { c.SetOutput(0, c.Scalar(c.I1(), IsEmpty(c) ? 0 : 1)); }
+void OptionalGetElement(NodeContext& c) {
+  Check(!IsEmpty(c), "the optional is empty");
+  c.SetOutput(0, c.AnyInput(0));
 }
 
 void SequenceConstruct(NodeContext& c) { c.SetOutput(0, Bundle(c, c.Inputs())); }
@@ -98,6 +118,9 @@ void SplitToSequence(NodeContext& c) {
 }  // namespace
 
 void RegisterSequence(Registry& r) {
+  r.Add("Optional", Optional);
+  r.Add("OptionalHasElement", OptionalHasElement);
+  r.Add("OptionalGetElement", OptionalGetElement);
   r.Add("SequenceConstruct", SequenceConstruct);
   r.Add("SequenceEmpty", SequenceEmpty);
   r.Add("SequenceAt", SequenceAt);

@@ -14,8 +14,9 @@ namespace plimsoll::onnx_frontend {
 namespace {
 
 const char* ShortName(plan::DataType dtype) {
-  static constexpr const char* kNames[] = {"undefined", "bool", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f16", "bf16", "f32",
-                                           "f64", "f8e4m3fn", "f8e4m3fnuz", "f8e5m2", "f8e5m2fnuz"};
+  static constexpr const char* kNames[] = {"undefined", "bool", "i8",       "i16",        "i32",    "i64",
+                                           "u8",        "u16",  "u32",      "u64",        "f16",    "bf16",
+                                           "f32",       "f64",  "f8e4m3fn", "f8e4m3fnuz", "f8e5m2", "f8e5m2fnuz"};
   return dtype >= 0 && dtype <= plan::F8E5M2FNUZ ? kNames[dtype] : kNames[0];
 }
 
@@ -27,11 +28,14 @@ std::string Symbol(const onnx::TensorShapeProto::Dimension& dim) {
 
 std::string DeclaredType(const onnx::TypeProto& type) {
   if (!type.has_tensor_type()) {
-    return type.has_sequence_type() ? "sequence" : type.has_optional_type() ? "optional" : type.has_map_type() ? "map" : "unknown";
+    return type.has_sequence_type()   ? "sequence"
+           : type.has_optional_type() ? "optional"
+           : type.has_map_type()      ? "map"
+                                      : "unknown";
   }
   const auto& tensor = type.tensor_type();
-  const std::optional<ElementFormat> format = FormatOf(tensor.elem_type());
-  const std::string element = format ? ShortName(format->dtype) : OnnxTypeName(tensor.elem_type());
+  const plan::OnnxElement* known = plan::FindOnnxElement(tensor.elem_type());
+  const std::string element = known && !known->narrow() ? ShortName(known->kept) : OnnxTypeName(tensor.elem_type());
   if (!tensor.has_shape()) return absl::StrCat(element, "[...]");
   if (tensor.shape().dim_size() == 0) return element;
   std::vector<std::string> dims;
@@ -53,20 +57,17 @@ std::set<std::string> InitializerNames(const onnx::GraphProto& graph) {
 }
 
 void CountTensor(const onnx::TensorProto& tensor, Summary& summary) {
-  const std::optional<ElementFormat> format = FormatOf(tensor.data_type());
+  const plan::OnnxElement* element = plan::FindOnnxElement(tensor.data_type());
   const absl::StatusOr<int64_t> count = ElementCount(tensor);
-  if (!format || !count.ok()) return;
-  const bool is_float = format->dtype >= plan::F16;
-  int64_t bytes = *count * format->size;
-  if (format->packed_bits > 0) bytes = (*count * format->packed_bits + 7) / 8;
-  if (is_float || format->packed_bits > 0) summary.parameters += *count;
-  summary.weight_bytes += bytes;
+  if (!element || !count.ok()) return;
+  if (element->kept >= plan::F16 || element->narrow()) summary.parameters += *count;
+  summary.weight_bytes += plan::StoredBytes(*element, *count);
 }
 
 using Functions = std::map<std::string, const onnx::FunctionProto*>;
 
-void CountNodes(const google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes, const Opsets& opsets, const Functions& functions,
-                Summary& summary, std::map<std::string, std::vector<std::string>>& unknown);
+void CountNodes(const google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes, const Opsets& opsets,
+                const Functions& functions, Summary& summary, std::map<std::string, std::vector<std::string>>& unknown);
 
 void CountGraph(const onnx::GraphProto& graph, const Opsets& opsets, const Functions& functions, Summary& summary,
                 std::map<std::string, std::vector<std::string>>& unknown) {
@@ -74,13 +75,16 @@ void CountGraph(const onnx::GraphProto& graph, const Opsets& opsets, const Funct
   CountNodes(graph.node(), opsets, functions, summary, unknown);
 }
 
-void CountNodes(const google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes, const Opsets& opsets, const Functions& functions,
-                Summary& summary, std::map<std::string, std::vector<std::string>>& unknown) {
+void CountNodes(const google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes, const Opsets& opsets,
+                const Functions& functions, Summary& summary,
+                std::map<std::string, std::vector<std::string>>& unknown) {
   for (const auto& node : nodes) {
     ++summary.nodes;
     ++summary.operators[OperatorName(node)];
     if (!IsKnown(node, opsets, functions)) {
-      unknown[OperatorName(node)].push_back(!node.name().empty() ? node.name() : node.output_size() > 0 ? node.output(0) : "");
+      unknown[OperatorName(node)].push_back(!node.name().empty()     ? node.name()
+                                            : node.output_size() > 0 ? node.output(0)
+                                                                     : "");
     }
     for (const auto& attribute : node.attribute()) {
       if (attribute.has_t()) CountTensor(attribute.t(), summary);
@@ -91,7 +95,8 @@ void CountNodes(const google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes
 }
 
 // Dims of one input: those given, those declared, -1 where open.
-std::optional<Dims> DimsOf(const onnx::ValueInfoProto& input, const ImportOptions& options, std::map<std::string, int64_t>& symbols) {
+std::optional<Dims> DimsOf(const onnx::ValueInfoProto& input, const ImportOptions& options,
+                           std::map<std::string, int64_t>& symbols) {
   const auto& tensor = input.type().tensor_type();
   auto given = options.shapes.find(input.name());
   if (given == options.shapes.end()) {
@@ -108,8 +113,9 @@ std::optional<Dims> DimsOf(const onnx::ValueInfoProto& input, const ImportOption
     return dims;
   }
   const std::string type = DeclaredType(input.type());
-  const std::string contradiction = absl::StrCat("the shape given for '", input.name(), "' is ", absl::StrJoin(given->second, "x"),
-                                                 given->second.empty() ? "that of a scalar" : "", ", the model declares ", type);
+  const std::string contradiction =
+      absl::StrCat("the shape given for '", input.name(), "' is ", absl::StrJoin(given->second, "x"),
+                   given->second.empty() ? "that of a scalar" : "", ", the model declares ", type);
   for (int64_t dim : given->second) {
     if (dim < 0) FailUsage(absl::StrCat("the shape given for '", input.name(), "' has the negative dimension ", dim));
   }
@@ -171,7 +177,8 @@ Summary SummaryOf(const Model& model) {
   return summary;
 }
 
-std::vector<Imported::Port> ResolveInputs(const Model& model, const ImportOptions& options, std::vector<std::string>& open) {
+std::vector<Imported::Port> ResolveInputs(const Model& model, const ImportOptions& options,
+                                          std::vector<std::string>& open) {
   const onnx::GraphProto& graph = model.proto.graph();
   const std::set<std::string> initializers = InitializerNames(graph);
   std::set<std::string> known;
@@ -179,7 +186,9 @@ std::vector<Imported::Port> ResolveInputs(const Model& model, const ImportOption
     if (!initializers.contains(input.name())) known.insert(input.name());
   }
   auto check_name = [&](const std::string& name, const char* what) {
-    if (!known.contains(name)) FailUsage(absl::StrCat(what, " is given for '", name, "', but the model's inputs are: ", absl::StrJoin(known, ", ")));
+    if (!known.contains(name))
+      FailUsage(
+          absl::StrCat(what, " is given for '", name, "', but the model's inputs are: ", absl::StrJoin(known, ", ")));
   };
   for (const auto& [name, shape] : options.shapes) check_name(name, "a shape");
   for (const auto& [name, value] : options.values) check_name(name, "a value");
@@ -194,16 +203,18 @@ std::vector<Imported::Port> ResolveInputs(const Model& model, const ImportOption
     if (initializers.contains(input.name())) continue;
     Imported::Port port;
     port.name = input.name();
-    const std::optional<ElementFormat> format = FormatOf(input.type().tensor_type().elem_type());
-    if (!input.type().has_tensor_type() || !format) {
-      FailUnsupported(absl::StrCat("the input '", input.name(), "' has the type ", DeclaredType(input.type()), "; only tensors of numbers are supported"));
+    const plan::OnnxElement* element = plan::FindOnnxElement(input.type().tensor_type().elem_type());
+    if (!input.type().has_tensor_type() || !element) {
+      FailUnsupported(absl::StrCat("the input '", input.name(), "' has the type ", DeclaredType(input.type()),
+                                   "; only tensors of numbers are supported"));
     }
-    port.dtype = format->dtype;
+    port.dtype = element->kept;
+    port.onnx_element = element->narrow() ? element->number : 0;
     const std::optional<Dims> dims = DimsOf(input, options, symbols);
     port.dims = dims.value_or(Dims{-1});
     auto value = options.values.find(input.name());
     port.fixed = value != options.values.end();
-    if (port.fixed) DimsFromValue(port.dims, format->size, value->second);
+    if (port.fixed) DimsFromValue(port.dims, element->kept_bytes, value->second);
     if (std::any_of(port.dims.begin(), port.dims.end(), [](int64_t dim) { return dim < 0; })) {
       open.push_back(absl::StrCat("'", input.name(), "': ", DeclaredType(input.type())));
     }
@@ -216,11 +227,12 @@ std::string OpenMessage(const std::vector<std::string>& open) {
   return absl::StrCat("dimensions are open; give them with --shapes=NAME:1x2x3: ", absl::StrJoin(open, "; "));
 }
 
-Value FixedValue(mlir::OpBuilder& builder, const Imported::Port& input, const std::string& bytes, mlir::RankedTensorType type) {
+Value FixedValue(mlir::OpBuilder& builder, const Imported::Port& input, const std::string& bytes,
+                 mlir::RankedTensorType type) {
   const int64_t expected = type.getNumElements() * std::max<int64_t>(1, type.getElementTypeBitWidth() / 8);
   if (static_cast<int64_t>(bytes.size()) != expected) {
-    FailUsage(absl::StrCat("the value given for '", input.name, "' has ", bytes.size(), " bytes; its shape ", absl::StrJoin(input.dims, "x"),
-                           " and type make ", expected));
+    FailUsage(absl::StrCat("the value given for '", input.name, "' has ", bytes.size(), " bytes; its shape ",
+                           absl::StrJoin(input.dims, "x"), " and type make ", expected));
   }
   return graph::build::constant(builder, builder.getUnknownLoc(), DenseOf(type, bytes));
 }
@@ -228,8 +240,8 @@ Value FixedValue(mlir::OpBuilder& builder, const Imported::Port& input, const st
 std::string UnsupportedMessage(const std::vector<Summary::Unsupported>& unsupported) {
   std::string message = "unsupported operators:";
   for (const Summary::Unsupported& one : unsupported) {
-    absl::StrAppend(&message, "\n  ", one.op_type, one.reason.empty() ? "" : absl::StrCat(" (", one.reason, ")"), ": ", one.nodes.size(),
-                    one.nodes.size() == 1 ? " node: " : " nodes: ");
+    absl::StrAppend(&message, "\n  ", one.op_type, one.reason.empty() ? "" : absl::StrCat(" (", one.reason, ")"), ": ",
+                    one.nodes.size(), one.nodes.size() == 1 ? " node: " : " nodes: ");
     const std::vector<std::string> some(one.nodes.begin(), one.nodes.begin() + std::min<size_t>(one.nodes.size(), 20));
     absl::StrAppend(&message, absl::StrJoin(some, ", "), one.nodes.size() > some.size() ? ", ..." : "");
   }

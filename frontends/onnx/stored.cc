@@ -41,11 +41,13 @@ void Throw(const absl::Status& status) {
 
 }  // namespace
 
-mlir::DenseElementsAttr DenseOf(mlir::RankedTensorType type, const std::string& bytes) { return Dense(type, bytes.data(), bytes.size()); }
+mlir::DenseElementsAttr DenseOf(mlir::RankedTensorType type, const std::string& bytes) {
+  return Dense(type, bytes.data(), bytes.size());
+}
 
 absl::StatusOr<int> Importer::AddWeight(const onnx::TensorProto& tensor, const std::string& name) {
   const std::string what = absl::StrCat("tensor '", name, "'");
-  const ElementFormat format = *FormatOf(tensor.data_type());
+  const plan::OnnxElement& element = *plan::FindOnnxElement(tensor.data_type());
   const absl::StatusOr<int64_t> raw_bytes = RawBytes(tensor);
   if (!raw_bytes.ok()) return raw_bytes.status();
   if (tensor.data_location() != onnx::TensorProto::EXTERNAL) {
@@ -68,22 +70,25 @@ absl::StatusOr<int> Importer::AddWeight(const onnx::TensorProto& tensor, const s
     length = ParseInteger(range.substr(colon + 1), what);
   }
   if (length != *raw_bytes) {
-    return absl::DataLossError(absl::StrCat(what, " has ", length, " bytes of elements; its type ", OnnxTypeName(tensor.data_type()),
-                                            " and dimensions make ", *raw_bytes));
+    return absl::DataLossError(absl::StrCat(what, " has ", length, " bytes of elements; its type ",
+                                            OnnxTypeName(tensor.data_type()), " and dimensions make ", *raw_bytes));
   }
   absl::StatusOr<int> source = range.empty() ? weights_->AddExternal(name, model_.directory, file, offset, length)
                                              : weights_->AddMapped(name, model_.file, offset, length);
-  if (!source.ok() || format.packed_bits == 0) return source;
+  if (!source.ok() || !element.narrow()) return source;
   const absl::StatusOr<int64_t> kept = KeptBytes(tensor);
-  if (!weights_->is_present(*source)) return weights_->AddAbsent(name, *kept, absl::NotFoundError("the packed bytes are not there"));
+  if (!weights_->is_present(*source))
+    return weights_->AddAbsent(name, *kept, absl::NotFoundError("the packed bytes are not there"));
   const absl::StatusOr<weights::Bytes> packed = weights_->bytes(*source);
   if (!packed.ok()) return packed.status();
-  const std::string bytes = Unpack(tensor, format, std::string(reinterpret_cast<const char*>(packed->data()), packed->size()));
+  const std::string bytes = plan::FromStored(
+      element, std::string(reinterpret_cast<const char*>(packed->data()), packed->size()), *kept / element.kept_bytes);
   const auto* data = reinterpret_cast<const std::byte*>(bytes.data());
   return weights_->AddOwned(name, std::vector<std::byte>(data, data + bytes.size()));
 }
 
-Value Importer::Stored(const onnx::TensorProto& tensor, const std::string& name, mlir::Location location, bool is_initializer) {
+Value Importer::Stored(const onnx::TensorProto& tensor, const std::string& name, mlir::Location location,
+                       bool is_initializer) {
   const mlir::Type element = TypeOf(&context_, tensor.data_type(), absl::StrCat("tensor '", name, "'"));
   const absl::StatusOr<int64_t> count = ElementCount(tensor);
   Throw(count.status());
@@ -99,12 +104,14 @@ Value Importer::Stored(const onnx::TensorProto& tensor, const std::string& name,
     sources_[&tensor] = source;
   }
   const bool is_float = llvm::isa<mlir::FloatType>(element);
-  const bool constant = *count == 0 || (!is_float && *count <= kMaxConstantIntegers) || (is_float && type.getRank() == 0) ||
+  const bool constant = *count == 0 || (!is_float && *count <= kMaxConstantIntegers) ||
+                        (is_float && type.getRank() == 0) ||
                         (is_float && !is_initializer && *count <= kMaxConstantFloats);
   if (constant && weights_->is_present(source)) {
     const absl::StatusOr<weights::Bytes> bytes = weights_->bytes(source);
     Throw(bytes.status());
-    return graph::build::constant(builder_, location, Dense(type, reinterpret_cast<const char*>(bytes->data()), bytes->size()));
+    return graph::build::constant(builder_, location,
+                                  Dense(type, reinterpret_cast<const char*>(bytes->data()), bytes->size()));
   }
   return builder_.create<graph::WeightOp>(location, type, static_cast<uint64_t>(source), name);
 }
@@ -133,7 +140,8 @@ mlir::DenseElementsAttr Importer::Evaluate(Value value) {
       }
       llvm::SmallVector<mlir::OpFoldResult> folded;
       const unsigned number = llvm::cast<mlir::OpResult>(v).getResultNumber();
-      if (operands.size() == op->getNumOperands() && mlir::succeeded(op->fold(operands, folded)) && number < folded.size()) {
+      if (operands.size() == op->getNumOperands() && mlir::succeeded(op->fold(operands, folded)) &&
+          number < folded.size()) {
         if (auto inner = llvm::dyn_cast<Value>(folded[number])) {
           if (inner != v) result = self(self, inner, depth + 1);
         } else {
@@ -159,12 +167,14 @@ std::vector<std::string> Importer::InputsOf(Value value) const {
     if (auto argument = llvm::dyn_cast<mlir::BlockArgument>(v)) {
       mlir::Operation* parent = argument.getOwner()->getParentOp();
       const bool is_input = parent && parent->getName().getStringRef() == "func.func";
-      if (is_input && argument.getArgNumber() < input_names_.size()) names.push_back(input_names_[argument.getArgNumber()]);
+      if (is_input && argument.getArgNumber() < input_names_.size())
+        names.push_back(input_names_[argument.getArgNumber()]);
       continue;
     }
     mlir::Operation* op = v.getDefiningOp();
     if (auto weight = llvm::dyn_cast<graph::WeightOp>(op)) {
-      if (!weights_->is_present(static_cast<int>(weight.getSource()))) names.push_back(absl::StrCat("weight '", weight.getName().str(), "'"));
+      if (!weights_->is_present(static_cast<int>(weight.getSource())))
+        names.push_back(absl::StrCat("weight '", weight.getName().str(), "'"));
     }
     for (Value operand : op->getOperands()) todo.push_back(operand);
     for (mlir::Region& region : op->getRegions()) {

@@ -277,6 +277,8 @@ TEST(ValidatorTest, P6Signature) {
        }},
       {6, "not to the end", [](Plan& p) { p.mutable_signature()->mutable_outputs(0)->set_buffer(kY); }},
       {6, "there twice", [](Plan& p) { *p.mutable_signature()->add_inputs() = p.signature().inputs(0); }},
+      {6, "ONNX's element type 22 is not kept as",
+       [](Plan& p) { p.mutable_signature()->mutable_inputs(0)->set_onnx_element(22); }},
       {6, "without a fixed value", [](Plan& p) { p.mutable_signature()->mutable_inputs(0)->set_fixed(true); }},
       {6, "marked as fixed", [](Plan& p) { p.add_fixed_values()->set_input("x"); }},
       {6, "31 bytes of data, 32 expected",

@@ -13,8 +13,12 @@ absl::Span<const NamedHostFunction> DetectionFunctions();  // non_max_suppressio
 absl::Span<const NamedHostFunction> SamplingFunctions();   // grid_sample, deform_conv
 absl::Span<const NamedHostFunction> ResizeFunctions();     // resize
 absl::Span<const NamedHostFunction> PoolingFunctions();    // max_pool_with_indices, max_unpool, col2_im
-absl::Span<const NamedHostFunction> RandomFunctions();     // random_normal, random_uniform, bernoulli, multinomial
-absl::Span<const NamedHostFunction> SequenceFunctions();   // reverse_sequence, cum_sum, cum_prod
-absl::Span<const NamedHostFunction> SignalFunctions();     // dft, stft, mel_weight_matrix, det
+absl::Span<const NamedHostFunction>
+RandomFunctions();  // random_normal, random_uniform, bernoulli, multinomial, dropout
+absl::Span<const NamedHostFunction> SequenceFunctions();      // reverse_sequence, cum_sum, cum_prod
+absl::Span<const NamedHostFunction> SignalFunctions();        // dft, stft, mel_weight_matrix, det
+absl::Span<const NamedHostFunction> ConversionFunctions();    // bit_cast, round_to_power_of_two
+absl::Span<const NamedHostFunction> VectorizerFunctions();    // tf_idf_vectorizer
+absl::Span<const NamedHostFunction> TreeEnsembleFunctions();  // tree_ensemble
 
 }  // namespace plimsoll::runtime

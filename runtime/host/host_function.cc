@@ -8,8 +8,9 @@ namespace plimsoll::runtime {
 namespace {
 
 std::vector<absl::Span<const NamedHostFunction>> Families() {
-  return {IndexingFunctions(), SelectionFunctions(), DetectionFunctions(), SamplingFunctions(), ResizeFunctions(),
-          PoolingFunctions(),  RandomFunctions(),    SequenceFunctions(),  SignalFunctions()};
+  return {IndexingFunctions(), SelectionFunctions(),  DetectionFunctions(),  SamplingFunctions(),
+          ResizeFunctions(),   PoolingFunctions(),    RandomFunctions(),     SequenceFunctions(),
+          SignalFunctions(),   ConversionFunctions(), VectorizerFunctions(), TreeEnsembleFunctions()};
 }
 
 }  // namespace
@@ -41,6 +42,12 @@ std::vector<int64_t> HostCallContext::Ints(const std::string& name, std::vector<
   auto found = call_.attributes().find(name);
   if (found == call_.attributes().end() || !found->second.has_ints()) return otherwise;
   return {found->second.ints().values().begin(), found->second.ints().values().end()};
+}
+
+std::vector<double> HostCallContext::Floats(const std::string& name, std::vector<double> otherwise) const {
+  auto found = call_.attributes().find(name);
+  if (found == call_.attributes().end() || !found->second.has_floats()) return otherwise;
+  return {found->second.floats().values().begin(), found->second.floats().values().end()};
 }
 
 absl::Status HostCallContext::Expect(int inputs, int outputs) const {

@@ -16,14 +16,16 @@ struct HostTensor {
   plan::DataType dtype = plan::DATA_TYPE_UNDEFINED;
   std::vector<int64_t> dims;  // actual sizes; of outputs, upper bounds where a size is known only at run time
   std::byte* data = nullptr;
-  int64_t bytes = 0;          // room that `data` has
+  int64_t bytes = 0;  // room that `data` has
 
   // False for an optional operand that was left out.
   bool present() const { return dtype != plan::DATA_TYPE_UNDEFINED; }
   int rank() const { return static_cast<int>(dims.size()); }
   int64_t count() const;
   template <typename T>
-  T* as() const { return reinterpret_cast<T*>(data); }
+  T* as() const {
+    return reinterpret_cast<T*>(data);
+  }
 };
 
 // One host call: its operands and attributes. Functions read inputs, write outputs, and state the outputs' sizes where
@@ -47,6 +49,8 @@ class HostCallContext {
   double Float(const std::string& name, double otherwise) const;
   std::string String(const std::string& name, const std::string& otherwise) const;
   std::vector<int64_t> Ints(const std::string& name, std::vector<int64_t> otherwise) const;
+
+  std::vector<double> Floats(const std::string& name, std::vector<double> otherwise) const;
 
   // kInvalidArgument unless there are at least so many operands, all present.
   absl::Status Expect(int inputs, int outputs) const;

@@ -2,6 +2,7 @@
 // conformance test.
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <set>
 
 #include "gmock/gmock.h"
@@ -47,6 +48,11 @@ class Call {
   }
   Call& Set(const std::string& name, const std::vector<int64_t>& values) {
     for (int64_t value : values) (*call_.mutable_attributes())[name].mutable_ints()->add_values(value);
+    return *this;
+  }
+
+  Call& SetFloats(const std::string& name, const std::vector<double>& values) {
+    for (double value : values) (*call_.mutable_attributes())[name].mutable_floats()->add_values(value);
     return *this;
   }
 
@@ -126,7 +132,10 @@ TEST(HostTest, NonZeroStatesHowManyAndPacksThem) {
 TEST(HostTest, UniqueKeepsFirstOccurrencesWhereNotSorted) {
   Call call("unique");
   call.In<int32_t>(plan::I32, {5}, {5, 2, 5, 9, 2}).Out<int32_t>(plan::I32, {5}, {0});
-  call.Out<int64_t>(plan::I64, {5}, {0}).Out<int64_t>(plan::I64, {5}).Out<int64_t>(plan::I64, {5}, {0}).Set("sorted", 0);
+  call.Out<int64_t>(plan::I64, {5}, {0})
+      .Out<int64_t>(plan::I64, {5})
+      .Out<int64_t>(plan::I64, {5}, {0})
+      .Set("sorted", 0);
   ASSERT_TRUE(call.Run().ok());
   EXPECT_EQ(call.slot(0), 3);
   EXPECT_THAT(call.Result<int32_t>(0, 3), ElementsAre(5, 2, 9));
@@ -169,7 +178,9 @@ TEST(HostTest, HostileIndicesAreRefused) {
     EXPECT_EQ(gather.Run().code(), absl::StatusCode::kInvalidArgument) << index;
   }
   Call unpool("max_unpool");
-  unpool.In<float>(plan::F32, {1, 1, 1, 1}, {1}).In<int64_t>(plan::I64, {1, 1, 1, 1}, {4}).Out<float>(plan::F32, {1, 1, 2, 2});
+  unpool.In<float>(plan::F32, {1, 1, 1, 1}, {1})
+      .In<int64_t>(plan::I64, {1, 1, 1, 1}, {4})
+      .Out<float>(plan::F32, {1, 1, 2, 2});
   unpool.Set("kernel_shape", std::vector<int64_t>{2, 2}).Set("strides", std::vector<int64_t>{2, 2});
   EXPECT_EQ(unpool.Run().code(), absl::StatusCode::kInvalidArgument);
   Call reverse("reverse_sequence");
@@ -197,6 +208,108 @@ TEST(HostTest, DftOfOddAndEvenLengthsInverts) {
     const std::vector<float> again = back.Result<float>(0);
     for (size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(again[i], x[i], 1e-4);
   }
+}
+
+// numpy.random.RandomState(0).uniform(size=3) and .randn(3).
+TEST(HostTest, RandomNumbersAreThoseOfNumpy) {
+  Call uniform("random_uniform");
+  uniform.Out<double>(plan::F64, {3});
+  ASSERT_TRUE(uniform.Run().ok());
+  EXPECT_THAT(uniform.Result<double>(0),
+              testing::Pointwise(testing::DoubleNear(1e-8), {0.5488135, 0.71518937, 0.60276338}));
+  Call normal("random_normal");
+  normal.Out<double>(plan::F64, {3});
+  ASSERT_TRUE(normal.Run().ok());
+  EXPECT_THAT(normal.Result<double>(0),
+              testing::Pointwise(testing::DoubleNear(1e-8), {1.76405235, 0.40015721, 0.97873798}));
+}
+
+TEST(HostTest, DropoutDropsWhenTrainingOnly) {
+  for (bool training : {false, true}) {
+    Call call("dropout");
+    call.In<float>(plan::F32, {4}, {1, 1, 1, 1})
+        .In<float>(plan::F32, {}, {0.6f})
+        .In<uint8_t>(plan::BOOL, {}, {training});
+    call.Out<float>(plan::F32, {4}).Out<uint8_t>(plan::BOOL, {4});
+    ASSERT_TRUE(call.Run().ok());
+    // The draws of seed 0 are 0.549, 0.715, 0.603, 0.545.
+    if (training) {
+      EXPECT_THAT(call.Result<float>(0), ElementsAre(0, testing::FloatEq(2.5f), testing::FloatEq(2.5f), 0));
+      EXPECT_THAT(call.Result<uint8_t>(1), ElementsAre(0, 1, 1, 0));
+    } else {
+      EXPECT_THAT(call.Result<float>(0), ElementsAre(1, 1, 1, 1));
+      EXPECT_THAT(call.Result<uint8_t>(1), ElementsAre(1, 1, 1, 1));
+    }
+  }
+  Call all("dropout");
+  all.In<float>(plan::F32, {1}, {1}).In<float>(plan::F32, {}, {1.0f}).Out<float>(plan::F32, {1});
+  EXPECT_FALSE(all.Run().ok());
+}
+
+TEST(HostTest, BitCastKeepsTheBytes) {
+  Call call("bit_cast");
+  call.In<float>(plan::F32, {2}, {1, -2}).Out<uint32_t>(plan::U32, {2});
+  ASSERT_TRUE(call.Run().ok());
+  EXPECT_THAT(call.Result<uint32_t>(0), ElementsAre(0x3f800000u, 0xc0000000u));
+  Call narrow("bit_cast");
+  narrow.In<float>(plan::F32, {2}, {1, -2}).Out<uint16_t>(plan::U16, {2});
+  EXPECT_FALSE(narrow.Run().ok());
+}
+
+TEST(HostTest, PowersOfTwoRoundAsAsked) {
+  auto rounded = [](const char* mode, const std::vector<float>& values) {
+    Call call("round_to_power_of_two");
+    call.SetString("round_mode", mode).In<float>(plan::F32, {static_cast<int64_t>(values.size())}, values);
+    call.Out<uint16_t>(plan::BF16, {static_cast<int64_t>(values.size())});
+    EXPECT_TRUE(call.Run().ok());
+    return call.Result<uint16_t>(0);
+  };
+  // bf16 codes of 1, 2, 4: 0x3f80, 0x4000, 0x4080.
+  EXPECT_THAT(rounded("up", {1, 1.01f, 3}), ElementsAre(0x3f80, 0x4000, 0x4080));
+  EXPECT_THAT(rounded("down", {1, 1.99f, -3}), ElementsAre(0x3f80, 0x3f80, 0x4000));
+  EXPECT_THAT(rounded("nearest", {1.4f, 1.5f, 0}), ElementsAre(0x3f80, 0x4000, 0x0040));
+  EXPECT_THAT(rounded("up", {INFINITY, NAN, 3e38f}), ElementsAre(0x7fc0, 0x7fc0, 0x7f00));
+}
+
+TEST(HostTest, TfIdfCountsGramsWithSkips) {
+  auto call = [](int64_t skips) {
+    Call call("tf_idf_vectorizer");
+    call.SetString("mode", "TF").Set("min_gram_length", 1).Set("max_gram_length", 2).Set("max_skip_count", skips);
+    call.Set("ngram_counts", std::vector<int64_t>{0, 2}).Set("ngram_indexes", std::vector<int64_t>{0, 1, 2});
+    call.Set("pool_int64s", std::vector<int64_t>{7, 8, 7, 9});  // 7; 8; 7 9
+    call.In<int32_t>(plan::I32, {5}, {7, 9, 8, 7, 7}).Out<float>(plan::F32, {3});
+    return call;
+  };
+  Call near = call(0);
+  ASSERT_TRUE(near.Run().ok());
+  EXPECT_THAT(near.Result<float>(0), ElementsAre(3, 1, 1));
+  Call far = call(std::numeric_limits<int64_t>::max() - 1);
+  ASSERT_TRUE(far.Run().ok());
+  EXPECT_THAT(far.Result<float>(0), ElementsAre(3, 1, 1));
+  Call bad = call(0);
+  bad.Set("ngram_indexes", std::vector<int64_t>{99});  // a fourth: not used; the pool too short for it
+  bad.Set("ngram_counts", std::vector<int64_t>{-1});
+  EXPECT_FALSE(bad.Run().ok());
+}
+
+TEST(HostTest, TreeEnsembleRefusesWhatIsNoTree) {
+  auto call = [](int64_t feature, int64_t successor) {
+    Call call("tree_ensemble");
+    call.Set("nodes_featureids", std::vector<int64_t>{feature, 0}).Set("nodes_modes", std::vector<int64_t>{0, 0});
+    call.Set("nodes_truenodeids", std::vector<int64_t>{successor, 0})
+        .Set("nodes_falsenodeids", std::vector<int64_t>{0, 1});
+    call.Set("nodes_trueleafs", std::vector<int64_t>{0, 1}).Set("nodes_falseleafs", std::vector<int64_t>{1, 1});
+    call.SetFloats("nodes_splits", {1, 0}).SetFloats("leaf_weights", {10, 20});
+    call.Set("leaf_targetids", std::vector<int64_t>{0, 1}).Set("tree_roots", std::vector<int64_t>{0});
+    call.In<float>(plan::F32, {3, 1}, {-1, 0.5f, 2}).Out<float>(plan::F32, {3, 2});
+    return call;
+  };
+  Call good = call(0, 1);
+  ASSERT_TRUE(good.Run().ok());
+  EXPECT_THAT(good.Result<float>(0), ElementsAre(10, 0, 0, 20, 10, 0));
+  EXPECT_FALSE(call(0, 0).Run().ok());  // a cycle
+  EXPECT_FALSE(call(1, 1).Run().ok());  // no such feature
+  EXPECT_FALSE(call(0, -1).Run().ok());
 }
 
 TEST(HostTest, RandomNumbersFollowTheSeed) {

@@ -1,8 +1,8 @@
-// random_normal, random_uniform, bernoulli, multinomial: the same numbers for the same seed, on every machine.
-#include <bit>
+// random_normal, random_uniform, bernoulli, multinomial, dropout: the same numbers for the same seed, on every machine.
 #include <cmath>
-#include <cstring>
-#include <numbers>
+#include <optional>
+#include <random>
+#include <utility>
 
 #include "runtime/host/elements.h"
 #include "runtime/host/families.h"
@@ -11,27 +11,39 @@
 namespace plimsoll::runtime {
 namespace {
 
-// SplitMix64 (Steele, Lea, Flood 2014): one word of state, defined bit by bit, unlike the standard's distributions.
+// The draws of numpy.random.RandomState(int(seed)), which ONNX's reference implementation takes: the Mersenne twister,
+// 53 bits a draw, normals by Marsaglia's polar method.
 class Generator {
  public:
-  explicit Generator(HostCallContext& c) : state_(std::bit_cast<uint64_t>(c.Float("seed", 0))) {}
+  explicit Generator(HostCallContext& c) : twister_(SeedOf(c)) {}
 
-  uint64_t Next() {
-    uint64_t z = state_ += 0x9e3779b97f4a7c15;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
-  }
   // In [0, 1).
-  double Uniform() { return static_cast<double>(Next() >> 11) * 0x1p-53; }
-  // By Box and Muller.
+  double Uniform() {
+    const uint64_t high = twister_() >> 5, low = twister_() >> 6;
+    return static_cast<double>(high << 26 | low) * 0x1p-53;
+  }
   double Normal() {
-    const double radius = std::sqrt(-2 * std::log(1 - Uniform()));
-    return radius * std::cos(2 * std::numbers::pi * Uniform());
+    if (spare_) return *std::exchange(spare_, std::nullopt);
+    double x = 0, y = 0, square = 0;
+    do {
+      x = 2 * Uniform() - 1;
+      y = 2 * Uniform() - 1;
+      square = x * x + y * y;
+    } while (square >= 1 || square == 0);
+    const double factor = std::sqrt(-2 * std::log(square) / square);
+    spare_ = factor * x;
+    return factor * y;
   }
 
  private:
-  uint64_t state_;
+  // An attribute that is a float for most operators, an integer for Dropout.
+  static uint32_t SeedOf(HostCallContext& c) {
+    const double seed = c.Float("seed", static_cast<double>(c.Int("seed", 0)));
+    return static_cast<uint32_t>(std::fmod(std::isfinite(seed) ? std::abs(seed) : 0, 4294967296.0));
+  }
+
+  std::mt19937 twister_;
+  std::optional<double> spare_;
 };
 
 template <typename Draw>
@@ -72,7 +84,8 @@ absl::Status Bernoulli(HostCallContext& c) {
 absl::Status Multinomial(HostCallContext& c) {
   if (absl::Status status = c.Expect(1, 1); !status.ok()) return status;
   const HostTensor &x = c.input(0), &y = c.output(0);
-  if (x.rank() != 2 || y.rank() != 2 || y.dims[0] != x.dims[0]) return BadShape("multinomial: [batch, classes] expected");
+  if (x.rank() != 2 || y.rank() != 2 || y.dims[0] != x.dims[0])
+    return BadShape("multinomial: [batch, classes] expected");
   const int64_t classes = x.dims[1], samples = y.dims[1];
   auto logits = ToDoubles(x);
   if (!logits.ok()) return logits.status();
@@ -97,8 +110,36 @@ absl::Status Multinomial(HostCallContext& c) {
   return FromDoubles(drawn, y);
 }
 
+// data, [ratio], [training_mode] -> result, [mask]. Source: ONNX Dropout-12.
+absl::Status Dropout(HostCallContext& c) {
+  if (absl::Status status = c.Expect(1, 1); !status.ok()) return status;
+  const HostTensor& x = c.input(0);
+  double ratio = 0.5, training = 0;
+  for (int i = 1; i <= 2; ++i) {
+    if (!c.has_input(i)) continue;
+    auto given = Scalar(c.input(i));
+    if (!given.ok()) return given.status();
+    (i == 1 ? ratio : training) = *given;
+  }
+  if (!(ratio >= 0 && ratio < 1)) return BadShape("dropout: the ratio must be in [0, 1)");
+  auto values = ToDoubles(x);
+  if (!values.ok()) return values.status();
+  if (c.has_output(1) && (c.output(1).dtype != plan::BOOL || c.output(1).count() != x.count()))
+    return BadShape("dropout: the mask has another type");
+  const bool drops = training != 0 && ratio > 0;
+  const double scale = drops ? 1 / (1 - ratio) : 1;
+  Generator generator(c);
+  for (size_t i = 0; i < values->size(); ++i) {
+    const bool kept = !drops || generator.Uniform() >= ratio;
+    (*values)[i] = kept ? (*values)[i] * scale : 0;
+    if (c.has_output(1)) c.output(1).as<uint8_t>()[i] = kept;
+  }
+  return FromDoubles(*values, c.output(0));
+}
+
 constexpr NamedHostFunction kFunctions[] = {
     {"bernoulli", &Bernoulli},
+    {"dropout", &Dropout},
     {"multinomial", &Multinomial},
     {"random_normal", &RandomNormal},
     {"random_normal_like", &RandomNormal},

@@ -9,7 +9,7 @@ ARROWS = {
     "ir/weights": [],
     "ir/plan": ["ir/weights"],
     "ir/graph": ["ir/weights"],
-    "frontends": ["ir/graph", "ir/weights", "ir/plan/types"],
+    "frontends": ["ir/graph", "ir/weights", "ir/plan/types", "ir/plan/onnx_elements"],
     "passes/cost": ["ir/graph"],
     "passes/memory": ["ir/graph", "passes/cost"],
     "passes/schedule": ["ir/graph", "passes/cost"],

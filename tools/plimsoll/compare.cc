@@ -31,17 +31,38 @@ float FromBfloat(uint16_t bits) {
   return Load<float>(reinterpret_cast<const char*>(&wide));
 }
 
-bool IsFloat(plan::DataType dtype) {
-  return dtype == plan::F16 || dtype == plan::BF16 || dtype == plan::F32 || dtype == plan::F64;
+// An 8-bit float of `mantissa` bits. FN: no infinities, all ones are NaN; FNUZ: 0x80 is the one NaN.
+double FromFloat8(uint8_t code, int mantissa, int bias, bool fn, bool fnuz) {
+  const int magnitude = code & 0x7f, exponent = magnitude >> mantissa, fraction = magnitude & ((1 << mantissa) - 1);
+  const int special = 0x7f >> mantissa;  // the exponent of infinity, where there is one
+  if (fnuz ? code == 0x80 : fn ? magnitude == 0x7f : exponent == special && fraction != 0) return NAN;
+  double value = exponent == 0 ? std::ldexp(fraction, 1 - bias - mantissa)
+                               : std::ldexp((1 << mantissa) + fraction, exponent - bias - mantissa);
+  if (!fn && !fnuz && exponent == special) value = INFINITY;
+  return code & 0x80 ? -value : value;
 }
+
+bool IsFloat(plan::DataType dtype) { return dtype >= plan::F16; }
 
 double Element(const Tensor& tensor, int64_t i) {
   const char* data = tensor.bytes.data();
   switch (tensor.type.dtype()) {
-    case plan::F32: return Load<float>(data + 4 * i);
-    case plan::F64: return Load<double>(data + 8 * i);
-    case plan::F16: return FromHalf(Load<uint16_t>(data + 2 * i));
-    default: return FromBfloat(Load<uint16_t>(data + 2 * i));
+    case plan::F32:
+      return Load<float>(data + 4 * i);
+    case plan::F64:
+      return Load<double>(data + 8 * i);
+    case plan::F16:
+      return FromHalf(Load<uint16_t>(data + 2 * i));
+    case plan::F8E4M3FN:
+      return FromFloat8(data[i], 3, 7, true, false);
+    case plan::F8E4M3FNUZ:
+      return FromFloat8(data[i], 3, 8, false, true);
+    case plan::F8E5M2:
+      return FromFloat8(data[i], 2, 15, false, false);
+    case plan::F8E5M2FNUZ:
+      return FromFloat8(data[i], 2, 16, false, true);
+    default:
+      return FromBfloat(Load<uint16_t>(data + 2 * i));
   }
 }
 
@@ -60,8 +81,8 @@ Difference CompareExactly(const Tensor& actual, const Tensor& expected) {
       absl::StrAppend(&difference.reason, ": ", Load<int32_t>(actual.bytes.data() + at), ", expected ",
                       Load<int32_t>(expected.bytes.data() + at));
     } else if (size == 1) {
-      absl::StrAppend(&difference.reason, ": ", static_cast<int>(Load<uint8_t>(actual.bytes.data() + at)), ", expected ",
-                      static_cast<int>(Load<uint8_t>(expected.bytes.data() + at)), " (as bytes)");
+      absl::StrAppend(&difference.reason, ": ", static_cast<int>(Load<uint8_t>(actual.bytes.data() + at)),
+                      ", expected ", static_cast<int>(Load<uint8_t>(expected.bytes.data() + at)), " (as bytes)");
     }
     break;
   }
@@ -75,6 +96,12 @@ Difference Compare(const Tensor& actual, const Tensor& expected, const Tolerance
   if (plan::ToString(actual.type) != plan::ToString(expected.type)) {
     difference.equal = false;
     difference.reason = absl::StrCat("is ", plan::ToString(actual.type), ", expected ", plan::ToString(expected.type));
+    return difference;
+  }
+  if (expected.onnx_element != 0 && actual.onnx_element != expected.onnx_element) {
+    difference.equal = false;
+    difference.reason =
+        absl::StrCat("has elements of ONNX's type ", actual.onnx_element, ", expected ", expected.onnx_element);
     return difference;
   }
   if (!IsFloat(actual.type.dtype())) return CompareExactly(actual, expected);
@@ -97,8 +124,8 @@ Difference Compare(const Tensor& actual, const Tensor& expected, const Tolerance
   difference.largest_relative = scale > 0 ? difference.largest / scale : difference.largest;
   if (worst >= 0) {
     difference.equal = false;
-    difference.reason = absl::StrFormat("%d of %d elements differ; the worst, element %d, is %g, expected %g", wrong, count,
-                                        worst, Element(actual, worst), Element(expected, worst));
+    difference.reason = absl::StrFormat("%d of %d elements differ; the worst, element %d, is %g, expected %g", wrong,
+                                        count, worst, Element(actual, worst), Element(expected, worst));
   }
   return difference;
 }

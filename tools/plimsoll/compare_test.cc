@@ -1,8 +1,9 @@
 #include "tools/plimsoll/compare.h"
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <cstring>
-#include <gtest/gtest.h>
 #include <limits>
 #include <vector>
 
@@ -33,6 +34,15 @@ TEST(Compare, NanEqualsNanOnly) {
   EXPECT_FALSE(Compare(Make<float>(plan::F32, {0, infinity}), expected, {}).equal);
   EXPECT_FALSE(Compare(Make<float>(plan::F32, {nan, -infinity}), expected, {}).equal);
   EXPECT_FALSE(Compare(Make<float>(plan::F32, {nan, nan}), expected, {}).equal);
+}
+
+TEST(Compare, EightBitFloatsByValue) {
+  auto make = [](plan::DataType dtype, uint8_t code) { return Make<uint8_t>(dtype, {code}); };
+  EXPECT_TRUE(Compare(make(plan::F8E5M2, 0x7e), make(plan::F8E5M2, 0x7f), {}).equal);   // NaN
+  EXPECT_FALSE(Compare(make(plan::F8E5M2, 0x7c), make(plan::F8E5M2, 0x7b), {}).equal);  // infinity, 57344
+  EXPECT_TRUE(Compare(make(plan::F8E4M3FN, 0x80), make(plan::F8E4M3FN, 0), {}).equal);  // -0
+  EXPECT_FALSE(Compare(make(plan::F8E4M3FN, 0x7e), make(plan::F8E4M3FN, 0x7f), {}).equal);
+  EXPECT_FALSE(Compare(make(plan::F8E4M3FNUZ, 0x80), make(plan::F8E4M3FNUZ, 0), {}).equal);
 }
 
 TEST(Compare, IntegersExactlyAndTypesToo) {

@@ -46,8 +46,8 @@ absl::StatusOr<bool> IsPlan(const std::string& path) {
   return stream.gcount() == 4 && std::memcmp(magic, "PK\3\4", 4) == 0;
 }
 
-absl::StatusOr<CompiledProgram> CompileAndLoad(const compiler::Plugin& compiler, const std::string& model, compiler::Options options,
-                                               const Tensors& inputs) {
+absl::StatusOr<CompiledProgram> CompileAndLoad(const compiler::Plugin& compiler, const std::string& model,
+                                               compiler::Options options, const Tensors& inputs) {
   for (const auto& [name, tensor] : inputs) {
     options.shapes.try_emplace(name, std::vector<int64_t>(tensor.type.dims().begin(), tensor.type.dims().end()));
     options.available_values.try_emplace(name, tensor.bytes);
@@ -57,10 +57,11 @@ absl::StatusOr<CompiledProgram> CompileAndLoad(const compiler::Plugin& compiler,
   CompiledProgram result;
   result.report = compiled->report;
   TemporaryPlan file;
-  if (absl::Status status = plan::WriteArtefact(compiled->artefact, file.path(), {.sync = false}); !status.ok()) return status;
+  if (absl::Status status = plan::WriteArtefact(compiled->artefact, file.path(), {.sync = false}); !status.ok())
+    return status;
   compiled->keep_alive.reset();
   runtime::LoadOptions load;
-  load.verify_weights = false;   // written a moment ago
+  load.verify_weights = false;  // written a moment ago
   load.weights_directory = std::filesystem::absolute(model).parent_path().string();
   auto program = runtime::Program::Load(file.path(), load);
   if (!program.ok()) return program.status();
@@ -79,15 +80,23 @@ absl::Status Bind(runtime::Session& session, const Tensors& inputs) {
       continue;
     }
     const Tensor& tensor = found->second;
+    if (tensor.onnx_element != 0 && binding.onnx_element() != 0 && tensor.onnx_element != binding.onnx_element()) {
+      return absl::InvalidArgumentError(absl::StrCat("input '", binding.name(), "' has elements of ONNX's type ",
+                                                     tensor.onnx_element, ", the plan expects ",
+                                                     binding.onnx_element()));
+    }
     if (tensor.type.dtype() != binding.type().dtype()) {
-      return absl::InvalidArgumentError(absl::StrCat("input '", binding.name(), "' is ", plan::ToString(tensor.type), ", the plan expects ",
-                                                     plan::ToString(binding.type())));
+      return absl::InvalidArgumentError(absl::StrCat("input '", binding.name(), "' is ", plan::ToString(tensor.type),
+                                                     ", the plan expects ", plan::ToString(binding.type())));
     }
     const std::vector<int64_t> dims(tensor.type.dims().begin(), tensor.type.dims().end());
-    if (absl::Status status = session.BindInput(i, tensor.bytes.data(), tensor.bytes.size(), dims); !status.ok()) return status;
+    if (absl::Status status = session.BindInput(i, tensor.bytes.data(), tensor.bytes.size(), dims); !status.ok())
+      return status;
   }
   if (!missing.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("no value for ", absl::StrJoin(missing, ", "), ": give --inputs=DIR with input_J.pb or NAME.npy, or --inputs=NAME=FILE"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("no value for ", absl::StrJoin(missing, ", "),
+                     ": give --inputs=DIR with input_J.pb or NAME.npy, or --inputs=NAME=FILE"));
   }
   return absl::OkStatus();
 }
@@ -102,6 +111,7 @@ absl::StatusOr<Tensors> RunOnce(runtime::Session& session, const Tensors& inputs
     Tensor tensor;
     tensor.name = session.signature().outputs(i).name();
     tensor.type.set_dtype(view->dtype);
+    tensor.onnx_element = session.signature().outputs(i).onnx_element();
     for (int64_t dim : view->dims) tensor.type.add_dims(dim);
     tensor.bytes.assign(reinterpret_cast<const char*>(view->data), view->bytes);
     outputs[tensor.name] = std::move(tensor);

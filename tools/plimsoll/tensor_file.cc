@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "ir/plan/onnx_elements.h"
 #include "ir/plan/types.h"
 #include "runtime/io/npy.h"
 #include "tools/plimsoll/tensor.pb.h"
@@ -13,17 +14,6 @@
 
 namespace plimsoll::cli {
 namespace {
-
-// ONNX's numbers for element types (TensorProto.DataType) against ours.
-struct OnnxType {
-  int onnx;
-  plan::DataType ours;
-};
-constexpr OnnxType kTypes[] = {
-    {1, plan::F32}, {2, plan::U8},   {3, plan::I8},   {4, plan::U16},  {5, plan::I16},       {6, plan::I32},
-    {7, plan::I64}, {9, plan::BOOL}, {10, plan::F16}, {11, plan::F64}, {12, plan::U32},      {13, plan::U64},
-    {16, plan::BF16}, {17, plan::F8E4M3FN}, {18, plan::F8E4M3FNUZ}, {19, plan::F8E5M2}, {20, plan::F8E5M2FNUZ},
-};
 
 template <typename To, typename Field>
 std::string Converted(const Field& field) {
@@ -35,16 +25,28 @@ std::string Converted(const Field& field) {
   return bytes;
 }
 
-std::string TypedBytes(const tensor::TensorFile& file, plan::DataType dtype) {
-  switch (dtype) {
-    case plan::F32: return Converted<float>(file.float_data());
-    case plan::F64: return Converted<double>(file.double_data());
-    case plan::I64: return Converted<int64_t>(file.int64_data());
-    case plan::U64: return Converted<uint64_t>(file.uint64_data());
-    case plan::U32: return Converted<uint32_t>(file.uint64_data());
-    case plan::I32: return Converted<int32_t>(file.int32_data());
-    case plan::I16: case plan::U16: case plan::F16: case plan::BF16: return Converted<uint16_t>(file.int32_data());
-    default: return Converted<uint8_t>(file.int32_data());
+std::string TypedBytes(const tensor::TensorFile& file, const plan::OnnxElement& element) {
+  if (element.narrow()) return Converted<uint8_t>(file.int32_data());  // packed as in raw_data
+  switch (element.kept) {
+    case plan::F32:
+      return Converted<float>(file.float_data());
+    case plan::F64:
+      return Converted<double>(file.double_data());
+    case plan::I64:
+      return Converted<int64_t>(file.int64_data());
+    case plan::U64:
+      return Converted<uint64_t>(file.uint64_data());
+    case plan::U32:
+      return Converted<uint32_t>(file.uint64_data());
+    case plan::I32:
+      return Converted<int32_t>(file.int32_data());
+    case plan::I16:
+    case plan::U16:
+    case plan::F16:
+    case plan::BF16:
+      return Converted<uint16_t>(file.int32_data());
+    default:
+      return Converted<uint8_t>(file.int32_data());
   }
 }
 
@@ -61,25 +63,31 @@ absl::StatusOr<Tensor> ReadTensorProto(const std::string& path) {
   if (!contents.ok()) return contents.status();
   tensor::TensorFile file;
   if (!file.ParseFromString(*contents)) {
-    return absl::DataLossError(absl::StrCat(path, ": not a TensorProto: truncated or damaged (", contents->size(), " bytes)"));
+    return absl::DataLossError(
+        absl::StrCat(path, ": not a TensorProto: truncated or damaged (", contents->size(), " bytes)"));
   }
   if (file.data_location() == 1) return absl::UnimplementedError(absl::StrCat(path, ": test data in an external file"));
   Tensor result;
   result.name = file.name();
-  for (const OnnxType& type : kTypes) {
-    if (type.onnx == file.data_type()) result.type.set_dtype(type.ours);
-  }
-  if (result.type.dtype() == plan::DATA_TYPE_UNDEFINED) {
+  const plan::OnnxElement* element = plan::FindOnnxElement(file.data_type());
+  if (element == nullptr) {
     return absl::UnimplementedError(absl::StrCat(path, ": element type ", file.data_type(),
-                                                 " of TensorProto (a string, a sequence, or a type below one byte)"));
+                                                 " of TensorProto (strings, complex numbers, a sequence)"));
   }
+  result.type.set_dtype(element->kept);
+  result.onnx_element = element->narrow() ? element->number : 0;
   for (int64_t dim : file.dims()) result.type.add_dims(dim);
   absl::StatusOr<int64_t> bytes = plan::ByteSize(result.type);
   if (!bytes.ok()) return absl::DataLossError(absl::StrCat(path, ": ", bytes.status().message()));
-  result.bytes = file.has_raw_data() ? file.raw_data() : TypedBytes(file, result.type.dtype());
-  if (static_cast<int64_t>(result.bytes.size()) != *bytes) {
-    return absl::DataLossError(absl::StrCat(path, ": ", result.bytes.size(), " bytes of data for ", plan::ToString(result.type),
-                                            ", which takes ", *bytes));
+  const int64_t count = *bytes / element->kept_bytes, stored_bytes = plan::StoredBytes(*element, count);
+  std::string stored = file.has_raw_data() ? file.raw_data() : TypedBytes(file, *element);
+  if (static_cast<int64_t>(stored.size()) != stored_bytes) {
+    return absl::DataLossError(absl::StrCat(path, ": ", stored.size(), " bytes of data for ",
+                                            plan::ToString(result.type), ", which takes ", stored_bytes));
+  }
+  result.bytes = plan::FromStored(*element, std::move(stored), count);
+  if (element->kept == plan::BOOL) {
+    for (char& value : result.bytes) value = value != 0;
   }
   return result;
 }
@@ -99,11 +107,13 @@ absl::StatusOr<Tensor> ReadTensor(const std::string& path) {
 absl::Status WriteTensor(const Tensor& tensor, const std::string& path) {
   tensor::TensorFile file;
   for (int64_t dim : tensor.type.dims()) file.add_dims(dim);
-  for (const OnnxType& type : kTypes) {
-    if (type.ours == tensor.type.dtype()) file.set_data_type(type.onnx);
-  }
+  const int number = tensor.onnx_element != 0 ? tensor.onnx_element : plan::OnnxNumber(tensor.type.dtype());
+  const plan::OnnxElement* element = plan::FindOnnxElement(number);
+  if (element == nullptr)
+    return absl::InvalidArgumentError(absl::StrCat(path, ": '", tensor.name, "' has no element type"));
+  file.set_data_type(number);
   file.set_name(tensor.name);
-  file.set_raw_data(tensor.bytes);
+  file.set_raw_data(plan::ToStored(*element, tensor.bytes));
   return WriteFile(path, file.SerializeAsString());
 }
 

@@ -1,9 +1,10 @@
 #include "tools/plimsoll/tensor_file.h"
 
+#include <gtest/gtest.h>
+
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <gtest/gtest.h>
 
 #include "tools/plimsoll/data_set.h"
 #include "tools/plimsoll/tensor.pb.h"
@@ -34,9 +35,28 @@ TEST(TensorFile, RoundTrips) {
   EXPECT_EQ(read->type.SerializeAsString(), tensor.type.SerializeAsString());
 }
 
+TEST(TensorFile, RoundTripsElementsBelowAByte) {
+  for (int element : {21, 22, 23, 24, 25, 26}) {
+    tensor::TensorFile file;
+    file.set_data_type(element);
+    file.add_dims(element == 24 ? 2 : 4);
+    file.set_raw_data(element > 24 ? "\xb4" : "\x3a\x7f");  // four of 2 bits, or four of 4, or two of 8
+    const std::string path = Temporary("narrow.pb"), again = Temporary("again.pb");
+    Write(path, file.SerializeAsString());
+    auto read = ReadTensor(path);
+    ASSERT_TRUE(read.ok()) << read.status();
+    EXPECT_EQ(read->onnx_element, element);
+    ASSERT_TRUE(WriteTensor(*read, again).ok());
+    auto copy = ReadTensor(again);
+    ASSERT_TRUE(copy.ok()) << copy.status();
+    EXPECT_EQ(copy->bytes, read->bytes);
+    EXPECT_EQ(copy->onnx_element, element);
+  }
+}
+
 TEST(TensorFile, ReadsTypedFields) {
   tensor::TensorFile file;
-  file.set_data_type(9);   // bool, in int32_data
+  file.set_data_type(9);  // bool, in int32_data
   file.add_dims(2);
   file.add_int32_data(1);
   file.add_int32_data(0);
@@ -67,7 +87,8 @@ TEST(TensorFile, RefusesWhatContradictsItself) {
 
 TEST(DataSet, TakesSetsInTheOrderOfTheirNumbers) {
   const std::string folder = Temporary("sets");
-  for (const char* name : {"test_data_set_10", "test_data_set_2", "other"}) std::filesystem::create_directories(folder + "/" + name);
+  for (const char* name : {"test_data_set_10", "test_data_set_2", "other"})
+    std::filesystem::create_directories(folder + "/" + name);
   auto sets = FindDataSets(folder);
   ASSERT_TRUE(sets.ok());
   ASSERT_EQ(sets->size(), 2u);

@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "ir/plan/onnx_elements.h"
 #include "ir/plan/types.h"
 #include "ir/plan/validator/checks.h"
 
@@ -16,6 +17,12 @@ bool SameType(const TensorType& a, const TensorType& b) {
 void CheckBinding(const ProgramView& run, const std::string& where, const Binding& binding, bool is_input,
                   Report& report) {
   const int64_t bytes = CheckType(where, binding.type(), run.program, report);
+  if (const int number = binding.onnx_element(); number != 0) {
+    const OnnxElement* element = FindOnnxElement(number);
+    if (element == nullptr || !element->narrow() || element->kept != binding.type().dtype()) {
+      report.Add(6, where, ": ONNX's element type ", number, " is not kept as ", Name(binding.type().dtype()));
+    }
+  }
   if (bytes < 0 || binding.fixed()) return;
   if (binding.buffer() < 0 || binding.buffer() >= run.program.buffers_size()) {
     report.Add(6, where, ": buffer ", binding.buffer(), " of ", run.program.buffers_size());
