@@ -1,100 +1,93 @@
-// Prints value, bound, gap and time for the public allocation suites. Usage: memory_solver_benchmark FOLDER
-// where FOLDER holds minimalloc/{A..F}.csv and idealloc/{resnet50.csv,pangu_2.6B.csv.gz}. What is absent is skipped,
-// and said so; two generated problems follow.
-#include <cmath>
+// Prints how good the solver is on generated problems: the times over many seeds of the accelerator kind, and value,
+// bound and time of large ones. Usage: memory_solver_benchmark [SEEDS]
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
-#include <random>
+#include <cstdlib>
+#include <functional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "passes/memory/csv_io.h"
+#include "passes/memory/generators.h"
 #include "passes/memory/solver.h"
 #include "passes/memory/validator.h"
 
 namespace plimsoll::memory {
 namespace {
 
-void Report(const std::string& name, const Problem& problem, const Options& options) {
+constexpr int64_t kCapacity = 1048576;  // Of the accelerator kind, in bytes: 1024 units.
+constexpr int64_t kSteps = 500'000;
+
+struct Timed {
+  absl::StatusOr<Solution> solution;
+  double seconds;
+};
+
+Timed SolveTimed(const Problem& problem, const Options& options) {
   const absl::Time start = absl::Now();
-  const absl::StatusOr<Solution> solution = Solve(problem, options);
+  absl::StatusOr<Solution> solution = Solve(problem, options);
   const double seconds = absl::ToDoubleSeconds(absl::Now() - start);
-  if (!solution.ok()) {
-    std::printf("%-28s %8zu  %s, %.4f s\n", name.c_str(), problem.buffers.size(), solution.status().ToString().c_str(),
-                seconds);
-    return;
+  if (solution.ok() && !Validate(problem, *solution).ok()) {
+    std::fprintf(stderr, "invalid: %s\n", Validate(problem, *solution).ToString().c_str());
+    std::exit(1);
   }
-  const absl::Status valid = Validate(problem, *solution);
-  std::printf("%-28s %8zu %14lld %14lld %9.5f %10.4f %10lld %s\n", name.c_str(), problem.buffers.size(),
-              static_cast<long long>(solution->arena_size), static_cast<long long>(solution->lower_bound),
-              solution->lower_bound > 0 ? double(solution->arena_size) / double(solution->lower_bound) : 1.0, seconds,
-              static_cast<long long>(solution->steps), valid.ok() ? "valid" : valid.ToString().c_str());
+  return {std::move(solution), seconds};
+}
+
+void ReportKind(const std::string& name, int seeds, const std::function<Problem(int)>& generate) {
+  std::vector<double> times;
+  int solved = 0;
+  for (int seed = 1; seed <= seeds; ++seed) {
+    Problem problem = generate(seed);
+    problem.capacity = kCapacity;
+    const Timed timed = SolveTimed(problem, {.max_steps = kSteps});
+    if (timed.solution.ok()) ++solved;
+    if (absl::IsResourceExhausted(timed.solution.status())) {
+      std::fprintf(stderr, "%s, seed %d: called infeasible, and is not\n", name.c_str(), seed);
+      std::exit(1);
+    }
+    times.push_back(timed.seconds);
+  }
+  std::sort(times.begin(), times.end());
+  std::printf("%-30s %4d of %-4d %9.4f %9.4f %9.4f\n", name.c_str(), solved, seeds, times[times.size() / 2],
+              times[times.size() * 9 / 10], times.back());
   std::fflush(stdout);
 }
 
-// A forward and a backward pass: what the forward makes, the backward frees in the reverse order; temporaries between;
-// a few sizes that repeat layer by layer, as in a transformer.
-Problem TrainingLike(int count) {
-  std::mt19937_64 random(1);
-  Problem problem;
-  const int64_t steps = count / 2;
-  std::vector<int64_t> sizes;
-  for (int i = 0; i < 24; ++i) sizes.push_back(int64_t{512} << (random() % 16));
-  for (int i = 0; i < count; ++i) {
-    const int64_t at = static_cast<int64_t>(random() % steps);
-    Buffer buffer{.size = sizes[random() % sizes.size()] * static_cast<int64_t>(1 + random() % 3)};
-    switch (random() % 4) {
-      case 0:  // Saved for the backward pass.
-        buffer.lower = at;
-        buffer.upper = 2 * steps - at + 1 + static_cast<int64_t>(random() % 8);
-        break;
-      default:  // A temporary, of either pass.
-        buffer.lower = at + (random() % 3 == 0 ? 0 : steps);
-        buffer.upper = buffer.lower + 1 + static_cast<int64_t>(random() % 12);
-    }
-    problem.buffers.push_back(buffer);
-  }
-  return problem;
+void ReportLarge(const std::string& name, const Problem& problem) {
+  const Timed timed = SolveTimed(problem, {});
+  if (!timed.solution.ok()) std::exit(1);
+  const Solution& solution = *timed.solution;
+  std::printf("%-30s %8zu %14lld %14lld %9.5f %9.3f\n", name.c_str(), problem.buffers.size(),
+              static_cast<long long>(solution.arena_size), static_cast<long long>(solution.lower_bound),
+              double(solution.arena_size) / double(solution.lower_bound), timed.seconds);
+  std::fflush(stdout);
 }
 
-// Intervals uniform over time; sizes log-uniform, the largest about a thousandth of the load.
-Problem Random(int count) {
-  std::mt19937_64 random(2);
-  const auto uniform = [&] { return double(random() >> 11) / double(uint64_t{1} << 53); };
-  Problem problem;
-  for (int i = 0; i < count; ++i) {
-    int64_t a = static_cast<int64_t>(uniform() * 1e6), b = static_cast<int64_t>(uniform() * 1e6);
-    if (a > b) std::swap(a, b);
-    problem.buffers.push_back(
-        {.lower = a, .upper = b + 1, .size = static_cast<int64_t>(64 * std::pow(1e5, uniform()))});
-  }
-  return problem;
-}
-
-int Main(int argc, char** argv) {
-  const std::string folder = argc > 1 ? argv[1] : ".";
-  std::printf("%-28s %8s %14s %14s %9s %10s %10s\n", "problem", "buffers", "bytes", "bound", "ratio", "seconds",
-              "steps");
-  for (const char* name :
-       {"minimalloc/A.csv", "minimalloc/B.csv", "minimalloc/C.csv", "minimalloc/D.csv", "minimalloc/E.csv",
-        "minimalloc/F.csv", "idealloc/resnet50.csv", "idealloc/pangu_2.6B.csv.gz"}) {
-    absl::StatusOr<CsvProblem> problem = ReadCsv(folder + "/" + name);
-    if (!problem.ok()) {
-      std::printf("%-28s skipped: %s\n", name, std::string(problem.status().message()).c_str());
-      continue;
+void Main(int seeds) {
+  std::printf("capacity %lld, each solvable, at most %lld steps; seconds\n%-30s %12s %9s %9s %9s\n",
+              static_cast<long long>(kCapacity), static_cast<long long>(kSteps), "kind", "solved", "median", "p90",
+              "worst");
+  for (int pieces : {150, 200, 300, 450}) {
+    for (double dropped : {0.0, 0.02, 0.1}) {
+      ReportKind("cut " + std::to_string(pieces) + ", " + std::to_string(int(100 * dropped)) + "% left out", seeds,
+                 [&](int seed) { return CutSquare(pieces, 1024, dropped, seed); });
     }
-    if (name[0] == 'm') problem->problem.capacity = 1048576;
-    Report(name, problem->problem, {});
   }
-  Report("training trace, 62,000", TrainingLike(62000), {});
-  Report("random, 1,000,000", Random(1000000), {});
-  return 0;
+  for (int count : {300, 450}) {
+    ReportKind("short-lived " + std::to_string(count), seeds, [&](int seed) { return ShortLived(count, 1024, seed); });
+  }
+  std::printf("\nminimized\n%-30s %8s %14s %14s %9s %9s\n", "problem", "buffers", "bytes", "bound", "ratio", "seconds");
+  for (int seed = 1; seed <= 4; ++seed) {
+    ReportLarge("training step " + std::to_string(seed), TrainingTrace(62'000, seed));
+  }
+  ReportLarge("log-uniform, long", LogUniform(1'000'000, 64, 6'400'000, 1, 1));
+  ReportLarge("log-uniform, short", LogUniform(1'000'000, 64, 6'400'000, 0.002, 1));
 }
 
 }  // namespace
 }  // namespace plimsoll::memory
 
-int main(int argc, char** argv) { return plimsoll::memory::Main(argc, argv); }
+int main(int argc, char** argv) { plimsoll::memory::Main(argc > 1 ? std::max(1, std::atoi(argv[1])) : 20); }

@@ -14,13 +14,13 @@ namespace {
 
 constexpr size_t kMaxQuadratic = 70'000;        // Items, for placements that compare each with each.
 constexpr int64_t kPlacementSteps = 1'000'000;  // Spent on placements, and at least kMinRounds of them.
-constexpr int kMinRounds = 3;
+constexpr int kMinRounds = 2;
 constexpr int kMaxRounds = 100;
 constexpr int kRoundsBeforeSearch = 4;                // Where search follows, it is the better use of time.
 constexpr double kPeaks[] = {0.95, 0.9, 0.85, 0.75};  // Shares of the goal; loads from there on are the peak.
 constexpr size_t kMinPeak = 600;                      // Items of a part below which search takes it whole.
 constexpr size_t kMaxPeak = 4000;                     // Items of a peak, for search.
-constexpr int64_t kPeakSteps = 20'000;                // Steps of search for one peak.
+constexpr int64_t kPeakSteps = 200'000;               // Steps of search for one peak.
 constexpr int64_t kFirstSearch = 20'000;              // Steps of search at one height, doubled from round to round.
 constexpr int kHeights = 4;  // Heights tried in a round: the least, then nearer and nearer to the best.
 
@@ -42,10 +42,10 @@ void TryOrders(const Instance& instance, int64_t goal, Limits& limits, Packing& 
   }
 }
 
-void TrySkylines(Part& part, int64_t goal, int rounds, Limits& limits) {
-  SkylineKeys keys(part.instance);
-  const int64_t begin = limits.used();
-  for (int round = 0; round < rounds && (round < kMinRounds || limits.used() - begin < kPlacementSteps); ++round) {
+// Places `rounds` times, the first few whatever they cost.
+void TrySkylines(Part& part, int64_t goal, int first_round, int rounds, SkylineKeys& keys, Limits& limits) {
+  for (int round = first_round; round < rounds; ++round) {
+    if (round >= kMinRounds && round * Size(part) >= kPlacementSteps) return;
     if (part.best.height <= goal || !limits.Spend(Size(part))) return;
     Packing packing = PlaceOnSkyline(part.instance, keys.Next());
     keys.Learn(packing, goal);
@@ -122,7 +122,8 @@ void TryPeaks(Part& part, int64_t goal, Limits& limits) {
     Part peak{Restrict(part.instance, items), part.bound, {}};
     if (!SkylineApplies(peak.instance) || !SearchApplies(peak.instance)) return;
     PlaceFirst(peak);
-    TrySkylines(peak, goal, kRoundsBeforeSearch, limits);
+    SkylineKeys keys(peak.instance);
+    TrySkylines(peak, goal, 0, kRoundsBeforeSearch, keys, limits);
     if (peak.best.height > goal) TrySearch(peak, goal, true, kPeakSteps, limits);
     if (peak.best.height >= part.best.height) return;  // A wider peak is no lower.
     Instance around = part.instance;
@@ -146,9 +147,13 @@ void Improve(Part& part, int64_t goal, bool only_goal, int64_t search_steps, Lim
   const bool quadratic = part.instance.items.size() <= kMaxQuadratic;
   const bool search = SearchApplies(part.instance);
   const bool skyline = SkylineApplies(part.instance);
-  if (skyline) TrySkylines(part, goal, kRoundsBeforeSearch, limits);
+  std::optional<SkylineKeys> keys;
+  if (skyline) {
+    keys.emplace(part.instance);
+    TrySkylines(part, goal, 0, kRoundsBeforeSearch, *keys, limits);
+  }
   if (skyline && quadratic && part.instance.items.size() >= kMinPeak) TryPeaks(part, goal, limits);
-  if (skyline && !search) TrySkylines(part, goal, kMaxRounds, limits);
+  if (skyline && !search) TrySkylines(part, goal, kRoundsBeforeSearch, kMaxRounds, *keys, limits);
   if (quadratic && !search && part.best.height > goal) TryOrders(part.instance, goal, limits, part.best);
   if (part.best.height > goal && !limits.reached() && search) {
     TrySearch(part, goal, only_goal, search_steps, limits);

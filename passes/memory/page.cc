@@ -78,7 +78,8 @@ std::string Picture(const CsvProblem& named, const Solution& solution, int arena
     const Buffer& buffer = named.problem.buffers[i];
     return double(buffer.size) * (double(buffer.upper) - double(buffer.lower));
   };
-  std::stable_sort(boxes.begin(), boxes.end(), [&](size_t a, size_t b) { return area(a) > area(b); });
+  std::sort(boxes.begin(), boxes.end(),
+            [&](size_t a, size_t b) { return std::pair(-area(a), a) < std::pair(-area(b), b); });
   const size_t left_out = boxes.size() > kMostBoxes ? boxes.size() - kMostBoxes : 0;
   boxes.resize(boxes.size() - left_out);
   std::string svg = "<svg viewBox='0 0 1080 500' role=img aria-label='the packing'>";

@@ -8,6 +8,7 @@ namespace plimsoll::memory {
 namespace {
 
 constexpr int64_t kMaxConflicts = 8'000'000;
+constexpr int kItemsPerStep = 128;  // A decision among more of them counts as more steps.
 constexpr size_t kDeadEnds = size_t{1} << 16;
 
 }  // namespace
@@ -104,6 +105,7 @@ SearchOutcome PackingSearch::Impl::Run(int64_t height, const SearchOrder& order,
                                        std::vector<int64_t>& offsets) {
   if (height != dead_ends_height_) dead_ends_.assign(kDeadEnds, {});
   dead_ends_height_ = height;
+  const int64_t cost = 1 + state_.count() / kItemsPerStep;
   decisions_.clear();
   if (!state_.Start(height)) return SearchOutcome::kInfeasible;
   for (int64_t steps = 0;;) {
@@ -117,7 +119,7 @@ SearchOutcome PackingSearch::Impl::Run(int64_t height, const SearchOrder& order,
     if (item < 0) {
       state_.set_conflict({0, state_.sections()});  // All wait for one another.
     } else if (!IsDeadEnd(hash)) {
-      if (steps > max_steps || !limits.Spend()) return SearchOutcome::kLimit;
+      if (steps > max_steps || !limits.Spend(cost)) return SearchOutcome::kLimit;
       ++steps;
       decisions_.push_back({item, state_.trail(), hash});
       fits = state_.Place(item);
@@ -128,7 +130,7 @@ SearchOutcome PackingSearch::Impl::Run(int64_t height, const SearchOrder& order,
       decisions_.pop_back();
       state_.Undo(decision.item, decision.trail);
       ++steps;
-      limits.Spend();
+      limits.Spend(cost);
       if (state_.conflict().Meets(state_.begin(decision.item), state_.end(decision.item))) {
         fits = state_.Postpone(decision.item);
       }

@@ -35,7 +35,7 @@ class PackingSearch {
   explicit PackingSearch(const Instance& instance);
   ~PackingSearch();
 
-  // Searches from the start, at most `max_steps` decisions, all counted by `limits`. If found, `offsets` holds one for
+  // Searches from the start, at most `max_steps` decisions; `limits` counts them by their cost. If found, `offsets` holds one for
   // each item. kInfeasible is a proof.
   SearchOutcome Run(int64_t height, const SearchOrder& order, int64_t max_steps, Limits& limits,
                     std::vector<int64_t>& offsets);

@@ -20,8 +20,8 @@ namespace {
 
 // Limits where the caller sets none: of all steps, and of search in each part, to minimize or to reach a capacity.
 constexpr int64_t kDefaultSteps = 50'000'000;
-constexpr int64_t kMinimizeSteps = 200'000;
-constexpr int64_t kCapacitySteps = 5'000'000;
+constexpr int64_t kMinimizeSteps = 500'000;
+constexpr int64_t kCapacitySteps = 10'000'000;
 
 // Two items whose fixed places contradict each other: buffers that overlap and may not share, or a buffer in a region.
 std::optional<std::pair<int, int>> FixedConflict(const Instance& instance) {
