@@ -9,6 +9,9 @@
 namespace plimsoll::checkpoint {
 namespace {
 
+constexpr double kHot = 0.3;  // the first temperature, in mean costs
+constexpr int kChoices = 3;   // additions looked at for one tried
+
 class Annealer {
  public:
   Annealer(const Graph& graph, int64_t budget, const std::vector<int>& start, uint64_t seed, std::vector<int>& best)
@@ -22,30 +25,45 @@ class Annealer {
   }
 
   void Run(double enough, schedule::Budget& effort) {
+    Consider();
     const double all = static_cast<double>(effort.left());
-    const double hot = 0.5 * mean_cost_, cold = 0.002 * mean_cost_;
+    constexpr int kCycles = 4;
+    for (int cycle = 0; cycle < kCycles; ++cycle) {
+      if (cycle > 0 && !best_.empty()) timeline_ = Timeline(graph_, budget_, best_);
+      const double until = all * (kCycles - 1 - cycle) / kCycles;
+      Cycle(enough, until, effort);
+      if (effort.left() == 0 || best_cost_ <= enough) return;
+    }
+  }
+
+ private:
+  // Cools down until no more than `until` of the effort is left.
+  void Cycle(double enough, double until, schedule::Budget& effort) {
+    const double all = static_cast<double>(effort.left()) - until;
+    const double hot = kHot * mean_cost_, cold = 0.002 * mean_cost_;
+    const int epoch = 256 + 2 * graph_.nodes();
     int64_t spent = timeline_.work(), since_spread = 0, trials = 0;
     int inside = 0;
-    Consider();
     while (effort.Spend(timeline_.work() - spent + 20) && best_cost_ > enough) {
       spent = timeline_.work();
-      const double left = static_cast<double>(effort.left()) / all;
+      const double left = (static_cast<double>(effort.left()) - until) / all;
+      if (left <= 0) return;
       temperature_ = cold * std::pow(hot / cold, left);
       inside += timeline_.overload() <= 0;
-      if (++trials % 256 == 0) {
+      if (++trials % epoch == 0) {
         // About a third of the time within the budget; at the end, most of it.
-        const double share = inside / 256.0, goal = 0.3 + 0.5 * (1 - left);
+        const double share = static_cast<double>(inside) / epoch, goal = 0.3 + 0.5 * (1 - left);
         price_ *= share < goal ? 1.1 : 1 / 1.1;
         inside = 0;
+      }
+      if (++since_spread > 20'000 || failures_ > 500) {
+        timeline_.Spread();
+        failures_ = 0;
+        since_spread = 0;
       }
       const double before = Value();
       if (!Propose()) {
         timeline_.Undo(0);
-        if (++failures_ > 200 || ++since_spread > 4000) {
-          timeline_.Spread();
-          failures_ = 0;
-          since_spread = 0;
-        }
         continue;
       }
       const double change = Value() - before;
@@ -58,7 +76,6 @@ class Annealer {
     }
   }
 
- private:
   double Value() const { return timeline_.cost() + price_ * timeline_.overload(); }
 
   void Consider() {
@@ -88,42 +105,76 @@ class Annealer {
     return best;
   }
 
-  // Computes a node again between a crowded slot and the next use, so that it need not be held there.
+  struct Addition {
+    int v = -1, low = 0, slot = 0;
+    double change = 0;  // estimated, of the value
+  };
+
+  // Computes a node again between a crowded slot and the next use, so that it need not be held there. Of a few such
+  // additions, the most promising.
   bool AddSomewhere(bool over) {
     const int slot = Crowded(over);
-    for (int i = 0; i < 40; ++i) {
+    Addition best;
+    int found = 0;
+    for (int i = 0; i < 60 && found < kChoices; ++i) {
       const int v = random_.Below(graph_.nodes());
       const int copy = timeline_.CopyAt(v, slot);
       if (copy < 0 || timeline_.copies(v)[copy] >= slot || timeline_.end(v, copy) == slot) continue;
-      int next = graph_.output[v] ? timeline_.slots() : -1;
+      int next = graph_.output[v] ? timeline_.slots() : -1, previous = timeline_.copies(v)[copy];
       for (int user : graph_.users[v]) {
         for (int s : timeline_.copies(user)) {
           if (s >= slot && (next < 0 || s < next)) next = s;
+          if (s < slot && s > previous) previous = s;
         }
       }
       if (next <= slot) continue;
-      return AddBefore(v, slot, next, 0);
+      Addition addition = Place(v, slot, next);
+      if (addition.slot < 0) continue;
+      ++found;
+      addition.change -= price_ * static_cast<double>(graph_.size[v]) * (addition.slot - previous);
+      if (best.v < 0 || addition.change < best.change) best = addition;
     }
-    return false;
+    if (best.v < 0) return false;
+    extras_ = 0;
+    while (extras_ < 8 && random_.Below(2) == 0) ++extras_;
+    return Add(best);
   }
 
-  bool AddBefore(int v, int low, int next, int depth) {
+  // Where between `low` and `next` to compute v again; its cost, and what holding its inputs until there costs.
+  Addition Place(int v, int low, int next) {
     const int where = random_.Below(4) > 0 ? next - 1 : low + 1 + random_.Below(std::max(1, next - low - 1));
-    const int slot = timeline_.EmptyNear(where, low - 1, next);
-    if (slot < 0) return ++failures_, false;
+    Addition addition{v, low, timeline_.EmptyNear(where, low - 1, next), graph_.cost[v]};
+    if (addition.slot < 0) return ++failures_, addition;
+    for (int u : graph_.inputs[v]) {
+      const std::vector<int>& copies = timeline_.copies(u);
+      int copy = static_cast<int>(copies.size()) - 1;
+      while (copy > 0 && copies[copy] > addition.slot) --copy;
+      const int held = addition.slot - timeline_.end(u, copy);
+      if (held > 0) {
+        addition.change += std::min(price_ * static_cast<double>(graph_.size[u]) * held, 2 * graph_.cost[u]);
+      }
+    }
+    return addition;
+  }
+
+  bool Add(const Addition& addition) {
     // Inputs that are not at hand there are held on, or computed again too.
     std::vector<int> missing;
-    for (int u : graph_.inputs[v]) {
-      if (timeline_.CopyAt(u, slot) < 0) missing.push_back(u);
-    }
-    if (!timeline_.Add(v, slot)) return false;
-    if (depth < 6) {
-      for (int u : missing) {
-        if (random_.Below(2) == 0) continue;
-        const int copy = timeline_.CopyAt(u, slot);
-        if (copy < 0) continue;
-        AddBefore(u, std::max(low, timeline_.copies(u)[copy]) + 1, slot, depth + 1);
+    if (extras_ > 0) {
+      for (int u : graph_.inputs[addition.v]) {
+        if (timeline_.CopyAt(u, addition.slot) < 0) missing.push_back(u);
       }
+    }
+    if (!timeline_.Add(addition.v, addition.slot)) return false;
+    while (!missing.empty() && extras_ > 0) {
+      --extras_;
+      std::swap(missing[random_.Below(static_cast<int>(missing.size()))], missing.back());
+      const int u = missing.back();
+      missing.pop_back();
+      const int copy = timeline_.CopyAt(u, addition.slot);
+      if (copy < 0) continue;
+      const Addition input = Place(u, std::max(addition.low, timeline_.copies(u)[copy]) + 1, addition.slot);
+      if (input.slot >= 0) Add(input);
     }
     return true;
   }
@@ -192,7 +243,7 @@ class Annealer {
   Random random_;
   std::vector<int>& best_;
   double best_cost_, mean_cost_, price_, temperature_ = 0;
-  int failures_ = 0;
+  int failures_ = 0, extras_ = 0;
 };
 
 }  // namespace

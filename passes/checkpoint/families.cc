@@ -8,22 +8,30 @@
 #include <vector>
 
 #include "passes/checkpoint/random.h"
-#include "passes/schedule/graph.h"
-#include "passes/schedule/greedy.h"
 
 namespace plimsoll::checkpoint {
 namespace {
 
-std::vector<int> GreedyOrder(const Problem& problem) {
-  schedule::Problem ordering;
-  std::vector<int> index(problem.nodes.size());
-  std::iota(index.begin(), index.end(), 0);
-  for (int v : index) {
-    ordering.tensors.push_back({problem.nodes[v].size});
-    ordering.nodes.push_back({problem.nodes[v].inputs, {v}, 0});
+// Each node in turn one of those that could come next.
+std::vector<int> RandomOrder(const Problem& problem, Random& random) {
+  const int n = static_cast<int>(problem.nodes.size());
+  std::vector<std::vector<int>> users(n);
+  std::vector<int> missing(n), ready, order;
+  for (int v = 0; v < n; ++v) {
+    missing[v] = static_cast<int>(problem.nodes[v].inputs.size());
+    for (int u : problem.nodes[v].inputs) users[u].push_back(v);
+    if (missing[v] == 0) ready.push_back(v);
   }
-  ordering.outputs = problem.outputs;
-  return schedule::Greedy(schedule::BuildGraph(ordering), schedule::Rule::kNet, index);
+  while (!ready.empty()) {
+    std::swap(ready[random.Below(static_cast<int>(ready.size()))], ready.back());
+    const int v = ready.back();
+    ready.pop_back();
+    order.push_back(v);
+    for (int user : users[v]) {
+      if (--missing[user] == 0) ready.push_back(user);
+    }
+  }
+  return order;
 }
 
 // Forward layers, then what training adds.
@@ -81,37 +89,36 @@ Problem Layered(int nodes, int edges, double width, uint64_t seed) {
   }
   layers.push_back({nodes - 1});
   problem.nodes.front().cost = problem.nodes.back().cost = 0;
+  // Edges to the next layer: the nodes about the same place there, a share of the layer that makes the number right.
   std::set<std::pair<int, int>> chosen;
-  // The node of the next layer at the place of `i` in its own, and neighbours.
-  auto beside = [&](size_t layer, size_t i, int away) {
-    const std::vector<int>& next = layers[layer + 1];
-    const double place = (static_cast<double>(i) + 0.5) / static_cast<double>(layers[layer].size());
-    const int j = static_cast<int>(place * static_cast<double>(next.size())) + away;
-    return next[std::clamp(j, 0, static_cast<int>(next.size()) - 1)];
-  };
-  for (size_t l = 0; l + 1 < layers.size(); ++l) {
-    for (size_t i = 0; i < layers[l].size(); ++i) chosen.emplace(layers[l][i], beside(l, i, 0));
-    for (size_t j = 0; j < layers[l + 1].size(); ++j) {  // nobody without an input
-      const size_t i = j * layers[l].size() / layers[l + 1].size();
-      chosen.emplace(layers[l][i], layers[l + 1][j]);
+  std::vector<double> noise(nodes);
+  for (double& x : noise) x = random.Unit();
+  const int skips = edges * 14 / 100;
+  for (double share = 0; share < 1 && static_cast<int>(chosen.size()) < edges - skips; share += 0.005) {
+    for (size_t l = 0; l + 1 < layers.size(); ++l) {
+      const double here = static_cast<double>(layers[l].size()), next = static_cast<double>(layers[l + 1].size());
+      for (size_t i = 0; i < layers[l].size(); ++i) {
+        const double place = (static_cast<double>(i) + 0.5) / here * next;
+        const int count = std::max(1, static_cast<int>(share * next + noise[layers[l][i]]));
+        const int first =
+            std::clamp(static_cast<int>(place - count / 2.0 + 0.5), 0, std::max(0, static_cast<int>(next) - count));
+        for (int j = first; j < first + count && j < static_cast<int>(next); ++j)
+          chosen.emplace(layers[l][i], layers[l + 1][j]);
+      }
+      for (size_t j = 0; j < layers[l + 1].size(); ++j) {  // nobody without an input
+        chosen.emplace(layers[l][j * layers[l].size() / layers[l + 1].size()], layers[l + 1][j]);
+      }
     }
   }
-  const int skips = nodes * 45 / 100;
-  for (int k = 0; k < skips && static_cast<int>(chosen.size()) < edges; ++k) {
+  while (static_cast<int>(chosen.size()) < edges) {
     const size_t a = random.Below(static_cast<int>(layers.size()) - 2);
     const size_t b = a + 2 + random.Below(static_cast<int>(layers.size() - a) - 2);
     chosen.emplace(layers[a][random.Below(static_cast<int>(layers[a].size()))],
                    layers[b][random.Below(static_cast<int>(layers[b].size()))]);
   }
-  for (int tries = 0; static_cast<int>(chosen.size()) < edges && tries < 100 * edges; ++tries) {
-    const size_t l = random.Below(static_cast<int>(layers.size()) - 1);
-    const size_t i = random.Below(static_cast<int>(layers[l].size()));
-    const int reach = 2 + static_cast<int>(layers[l + 1].size()) / 3;
-    chosen.emplace(layers[l][i], beside(l, i, random.Below(2 * reach + 1) - reach));
-  }
   for (auto [from, to] : chosen) problem.nodes[to].inputs.push_back(from);
   problem.outputs = {nodes - 1};
-  problem.order = GreedyOrder(problem);
+  problem.order = RandomOrder(problem, random);
   return problem;
 }
 

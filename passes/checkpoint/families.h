@@ -12,8 +12,8 @@ namespace plimsoll::checkpoint {
 
 // A random layered graph (Gagrani et al., "Neural topological ordering for computation graphs", 2022, appendix A) with
 // one source and one sink: layers of `width` * 2 * sqrt(nodes) nodes, up to 75% more or less, edges between neighbours
-// in successive layers, skip connections over several, `edges` in all. Sizes from a mixture of two normal
-// distributions, costs uniform. Ordered greedily by memory.
+// in successive layers, one in seven a skip connection over several, `edges` in all. Sizes from a mixture of two normal
+// distributions, costs uniform. In a random topological order.
 Problem Layered(int nodes, int edges, double width, uint64_t seed);
 
 // Training graphs as Checkmate extracts them from Keras (Jain et al., MLSys 2020): a node a layer, a loss, a backward

@@ -18,7 +18,7 @@ namespace {
 
 int64_t DefaultSteps(int nodes) {
   const double scale = std::max(1.0, nodes / 350.0);
-  return static_cast<int64_t>(4e8 * std::min(10.0, std::pow(scale, 2.2)));
+  return static_cast<int64_t>(8e7 * std::min(20.0, std::pow(scale, 2.7)));
 }
 
 // The order of least peak without rematerialization that the ordering solver finds.
@@ -48,12 +48,19 @@ class OneBudget {
     answer_.memory_bound = Floor(problem);
   }
 
-  // `known`: a sequence of the problem within the budget, or empty.
-  Answer Run(const std::vector<int>& known) {
-    if (answer_.memory_bound > budget_) {
+  // `known`: a sequence of the problem within the budget, or empty. `memory_bound`: bytes that every sequence needs, as
+  // far as the search for a smaller budget has found out; 0 for the first.
+  Answer Run(const std::vector<int>& known, int64_t memory_bound) {
+    memory_searched_ = memory_bound > 0;
+    answer_.memory_bound = std::max(answer_.memory_bound, memory_bound);
+    if (Floor(problem_) > budget_) {
       answer_.status = absl::ResourceExhaustedError(
-          absl::StrCat("infeasible: the largest inputs and output of one node, or the outputs, take ",
-                       answer_.memory_bound, " bytes, the budget is ", budget_));
+          absl::StrCat("infeasible: the largest inputs and output of one node, or the outputs, take ", Floor(problem_),
+                       " bytes, the budget is ", budget_));
+      return answer_;
+    }
+    if (answer_.memory_bound > budget_) {
+      answer_.status = Infeasible();
       return answer_;
     }
     std::vector<int> order = OrderOf(problem_);
@@ -95,18 +102,11 @@ class OneBudget {
         extra_ = std::max(extra_, FixedOrderBound(graph_, budget_, upper, effort_));
       });
     }
-    constexpr int kRounds = 4;
-    for (int round = 0; round < kRounds; ++round) {
-      effort_.Within(effort_.left() / (kRounds - round) + 1, [&] {
-        Anneal(graph_, budget_, best.empty() ? start : best, (graph_.total_cost + extra_) * (1 + 1e-9), round, best,
-               effort_);
-      });
-    }
+    Anneal(graph_, budget_, best.empty() ? start : best, (graph_.total_cost + extra_) * (1 + 1e-9), 1, best, effort_);
     if (best.empty()) {
       RaiseMemoryBound();
       if (answer_.memory_bound > budget_) {
-        answer_.status = absl::ResourceExhaustedError(absl::StrCat(
-            "infeasible: every sequence needs at least ", answer_.memory_bound, " bytes, the budget is ", budget_));
+        answer_.status = Infeasible();
       } else {
         answer_.status = absl::DeadlineExceededError(absl::StrCat("no sequence within ", budget_,
                                                                   " bytes was found in the limit; proven is that ",
@@ -125,7 +125,13 @@ class OneBudget {
     return result;
   }
 
+  absl::Status Infeasible() const {
+    return absl::ResourceExhaustedError(absl::StrCat("infeasible: every sequence needs at least ", answer_.memory_bound,
+                                                     " bytes, the budget is ", budget_));
+  }
+
   void RaiseMemoryBound() {
+    if (memory_searched_) return;
     const int64_t states = graph_.nodes() <= 64 ? 100'000 : 3'000;
     answer_.memory_bound = std::max(answer_.memory_bound, SearchMemory(graph_, states, nullptr));
   }
@@ -143,6 +149,7 @@ class OneBudget {
   schedule::Budget effort_;
   Graph graph_;
   double extra_ = 0;  // lower bound on the cost above computing each node once
+  bool memory_searched_ = false;
   Answer answer_;
 };
 
@@ -160,9 +167,24 @@ absl::StatusOr<std::vector<Answer>> Solve(const Problem& problem, absl::Span<con
   std::stable_sort(ascending.begin(), ascending.end(), [&](int a, int b) { return budgets[a] < budgets[b]; });
   std::vector<Answer> answers(budgets.size());
   std::vector<int> known;
+  int64_t memory_bound = 0;
   for (int i : ascending) {
-    answers[i] = OneBudget(problem, budgets[i], options).Run(known);
+    answers[i] = OneBudget(problem, budgets[i], options).Run(known, memory_bound);
+    // Searched once, for the smallest budget above the floor.
+    if (answers[i].memory_bound > Floor(problem) || (!answers[i].status.ok() && budgets[i] >= Floor(problem))) {
+      memory_bound = answers[i].memory_bound;
+    }
     if (answers[i].status.ok()) known = answers[i].solution.sequence;
+  }
+  // What bounds the cost within a larger budget bounds it within a smaller one.
+  double bound = 0;
+  for (auto i = ascending.rbegin(); i != ascending.rend(); ++i) {
+    Answer& answer = answers[*i];
+    if (!answer.status.ok()) continue;
+    Solution& solution = answer.solution;
+    bound = std::max(bound, solution.lower_bound);
+    solution.lower_bound = std::min(bound, solution.cost);
+    solution.proven_optimal = solution.cost <= solution.lower_bound * (1 + 1e-9);
   }
   return answers;
 }

@@ -12,7 +12,7 @@
 namespace plimsoll::checkpoint {
 
 struct Options {
-  // The amount of work for each budget, in steps of about 2 ns; 0: by the size of the graph, about 0.8 s up to 350
+  // The amount of work for each budget, in steps of about 10 ns; 0: by the size of the graph, about 0.8 s up to 350
   // nodes and 8 s at 1,000. The result depends on it and on the problem alone.
   int64_t max_steps = 0;
   // A limit on the wall clock for each budget; 0 for none. Where it acts, results differ between runs.

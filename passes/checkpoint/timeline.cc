@@ -3,9 +3,26 @@
 #include <algorithm>
 
 namespace plimsoll::checkpoint {
+namespace {
+
+// Adds `bytes` to each of `memory`; returns by how much more they are above `budget` in sum. The loop in which nearly
+// all time goes. Sums of whole numbers below 2^53 do not depend on their order.
+__attribute__((target_clones("avx2", "default"))) double AddAndCount(double* memory, int count, double bytes,
+                                                                     double budget) {
+#pragma clang fp reassociate(on)
+  double change = 0;
+  for (int i = 0; i < count; ++i) {
+    const double before = memory[i], after = before + bytes;
+    memory[i] = after;
+    change += (after > budget ? after - budget : 0.0) - (before > budget ? before - budget : 0.0);
+  }
+  return change;
+}
+
+}  // namespace
 
 Timeline::Timeline(const Graph& graph, int64_t budget, absl::Span<const int> sequence)
-    : graph_(graph), budget_(static_cast<double>(budget)), copies_(graph.nodes()), ends_(graph.nodes()) {
+    : graph_(&graph), budget_(static_cast<double>(budget)), copies_(graph.nodes()), ends_(graph.nodes()) {
   at_.assign(sequence.begin(), sequence.end());
   Spread();
 }
@@ -28,9 +45,9 @@ void Timeline::Spread() {
     copies_[sequence[i]].push_back(2 * i + 1);
   }
   memory_.assign(at_.size() + 1, 0);
-  for (int v = 0; v < graph_.nodes(); ++v) {
+  for (int v = 0; v < graph_->nodes(); ++v) {
     ComputeEnds(v, ends_[v]);
-    const double size = static_cast<double>(graph_.size[v]);
+    const double size = static_cast<double>(graph_->size[v]);
     for (size_t i = 0; i < copies_[v].size(); ++i) {
       memory_[copies_[v][i]] += size;
       memory_[ends_[v][i] + 1] -= size;
@@ -42,7 +59,7 @@ void Timeline::Spread() {
     overload_ += std::max(0.0, memory_[s] - budget_);
   }
   memory_.pop_back();
-  cost_ = CostOf(graph_, sequence);
+  cost_ = CostOf(*graph_, sequence);
   work_ += 4 * slots();
   log_.clear();
 }
@@ -72,7 +89,7 @@ bool Timeline::ComputeEnds(int v, std::vector<int>& ends) {
   const std::vector<int>& copies = copies_[v];
   const int last = static_cast<int>(copies.size()) - 1;
   ends = copies;
-  for (int user : graph_.users[v]) {
+  for (int user : graph_->users[v]) {
     for (int slot : copies_[user]) {
       int i = last;
       while (i >= 0 && copies[i] > slot) --i;
@@ -80,21 +97,14 @@ bool Timeline::ComputeEnds(int v, std::vector<int>& ends) {
       ends[i] = std::max(ends[i], slot);
     }
   }
-  work_ += 2 * static_cast<int>(graph_.users[v].size());
-  if (graph_.output[v] && last >= 0) ends[last] = slots() - 1;
+  work_ += 2 * static_cast<int>(graph_->users[v].size());
+  if (graph_->output[v] && last >= 0) ends[last] = slots() - 1;
   return true;
 }
 
 void Timeline::AddMemory(int first, int last, double bytes) {
-  double change = 0;
-  double* memory = memory_.data();
-  for (int s = first; s <= last; ++s) {
-    const double before = memory[s], after = before + bytes;
-    memory[s] = after;
-    change += std::max(0.0, after - budget_) - std::max(0.0, before - budget_);
-  }
-  overload_ += change;
-  work_ += 4 + (last - first) / 2;
+  overload_ += AddAndCount(memory_.data() + first, last - first + 1, bytes, budget_);
+  work_ += 8 + (last - first) / 8;
 }
 
 // Adds what v is held now and was not before, takes away the reverse.
@@ -113,7 +123,7 @@ void Timeline::Apply(int v, const std::vector<int>& old_copies, const std::vecto
   for (size_t i = 0; i + 1 < events_.size(); ++i) {
     level += events_[i].second;
     if (level != 0 && events_[i].first < events_[i + 1].first) {
-      AddMemory(events_[i].first, events_[i + 1].first - 1, level * static_cast<double>(graph_.size[v]));
+      AddMemory(events_[i].first, events_[i + 1].first - 1, level * static_cast<double>(graph_->size[v]));
     }
   }
 }
@@ -122,7 +132,7 @@ bool Timeline::Replace(int v, const std::vector<int>& copies) {
   const std::vector<int> old_copies = copies_[v];
   copies_[v] = copies;
   // All ends first, so that a change that does not work touches no memory.
-  const std::vector<int>& inputs = graph_.inputs[v];
+  const std::vector<int>& inputs = graph_->inputs[v];
   new_ends_.resize(std::max(new_ends_.size(), inputs.size() + 1));
   bool valid = ComputeEnds(v, new_ends_[inputs.size()]);
   for (size_t i = 0; valid && i < inputs.size(); ++i) valid = ComputeEnds(inputs[i], new_ends_[i]);
@@ -130,7 +140,7 @@ bool Timeline::Replace(int v, const std::vector<int>& copies) {
     copies_[v] = old_copies;
     return false;
   }
-  cost_ += graph_.cost[v] * (static_cast<double>(copies.size()) - static_cast<double>(old_copies.size()));
+  cost_ += graph_->cost[v] * (static_cast<double>(copies.size()) - static_cast<double>(old_copies.size()));
   length_ += static_cast<int>(copies.size()) - static_cast<int>(old_copies.size());
   for (int s : old_copies) at_[s] = -1;
   for (int s : copies) at_[s] = v;
@@ -149,13 +159,13 @@ bool Timeline::Replace(int v, const std::vector<int>& copies) {
 bool Timeline::Add(int v, int slot) {
   std::vector<int> copies = copies_[v];
   const auto at = std::upper_bound(copies.begin(), copies.end(), slot);
-  if (graph_.fixed && at == copies.begin()) return false;
+  if (graph_->fixed && at == copies.begin()) return false;
   copies.insert(at, slot);
   return Replace(v, copies);
 }
 
 bool Timeline::Remove(int v, int copy) {
-  if (copies_[v].size() < 2 || (graph_.fixed && copy == 0)) return false;
+  if (copies_[v].size() < 2 || (graph_->fixed && copy == 0)) return false;
   std::vector<int> copies = copies_[v];
   copies.erase(copies.begin() + copy);
   return Replace(v, copies);
@@ -165,7 +175,7 @@ bool Timeline::Shift(int v, int copy, int slot) {
   std::vector<int> copies = copies_[v];
   copies[copy] = slot;
   std::sort(copies.begin(), copies.end());
-  if (graph_.fixed && copies[0] != copies_[v][0]) return false;
+  if (graph_->fixed && copies[0] != copies_[v][0]) return false;
   return Replace(v, copies);
 }
 

@@ -62,7 +62,7 @@ class Timeline {
   void Apply(int v, const std::vector<int>& old_copies, const std::vector<int>& old_ends);
   void AddMemory(int first, int last, double bytes);
 
-  const Graph& graph_;
+  const Graph* graph_;
   double budget_, cost_ = 0, overload_ = 0;
   int length_ = 0;
   int64_t work_ = 0;
