@@ -21,7 +21,7 @@ class Annealer {
     double size = 0;
     for (int64_t s : graph.size) size += static_cast<double>(s);
     // At first, holding an average output for a tenth of the sequence above the budget costs a computation.
-    price_ = 10 * mean_cost_ * graph.nodes() / (1 + size * timeline_.slots());
+    first_price_ = price_ = 10 * mean_cost_ * graph.nodes() / (1 + size * timeline_.slots());
   }
 
   void Run(double enough, schedule::Budget& effort) {
@@ -29,7 +29,10 @@ class Annealer {
     const double all = static_cast<double>(effort.left());
     constexpr int kCycles = 4;
     for (int cycle = 0; cycle < kCycles; ++cycle) {
-      if (cycle > 0 && !best_.empty()) timeline_ = Timeline(graph_, budget_, best_);
+      if (cycle > 0 && !best_.empty()) {
+        timeline_ = Timeline(graph_, budget_, best_);
+        price_ = best_price_ / 2;
+      }
       const double until = all * (kCycles - 1 - cycle) / kCycles;
       Cycle(enough, until, effort);
       if (effort.left() == 0 || best_cost_ <= enough) return;
@@ -52,8 +55,9 @@ class Annealer {
       inside += timeline_.overload() <= 0;
       if (++trials % epoch == 0) {
         // About a third of the time within the budget; at the end, most of it.
-        const double share = static_cast<double>(inside) / epoch, goal = 0.3 + 0.5 * (1 - left);
-        price_ *= share < goal ? 1.1 : 1 / 1.1;
+        const double share = static_cast<double>(inside) / epoch, goal = 0.3 + 0.4 * (1 - left);
+        price_ *= share < goal ? 1.1 : 1 / 1.25;
+        price_ = std::clamp(price_, first_price_ / 30, first_price_ * 1e4);
         inside = 0;
       }
       if (++since_spread > 20'000 || failures_ > 500) {
@@ -84,6 +88,7 @@ class Annealer {
     if (PeakOf(graph_, sequence) > budget_) return;  // the exact sum decides
     best_cost_ = CostOf(graph_, sequence);
     best_ = std::move(sequence);
+    best_price_ = price_;
   }
 
   bool Propose() {
@@ -242,7 +247,7 @@ class Annealer {
   Timeline timeline_;
   Random random_;
   std::vector<int>& best_;
-  double best_cost_, mean_cost_, price_, temperature_ = 0;
+  double best_cost_, mean_cost_, price_, first_price_, best_price_ = 0, temperature_ = 0;
   int failures_ = 0, extras_ = 0;
 };
 

@@ -13,6 +13,7 @@
 #include "passes/checkpoint/random.h"
 #include "passes/checkpoint/test_problems.h"
 #include "passes/checkpoint/timeline.h"
+#include "passes/checkpoint/tree.h"
 #include "passes/checkpoint/validator.h"
 
 namespace plimsoll::checkpoint {
@@ -90,6 +91,34 @@ TEST(SearchTest, StoppedSearchesAreBounds) {
       if (best) EXPECT_LE(bytes, c.budget) << "seed " << seed;
     }
   }
+}
+
+// Forests are solved whole: the order of least peak is that of the exhaustive search, and nothing less is feasible.
+TEST(SearchTest, ForestsAreExact) {
+  int below_given = 0;
+  for (uint32_t seed = 0; seed < 600; ++seed) {
+    Random random(seed);
+    Problem problem;
+    const int n = 2 + random.Below(7);
+    problem.nodes.resize(n);
+    for (int v = 0; v < n; ++v) {
+      problem.nodes[v].size = random.Below(12);
+      problem.nodes[v].cost = 1;
+      const int user = v + 1 + random.Below(3);
+      if (user < n) {
+        problem.nodes[user].inputs.push_back(v);
+      } else if (random.Below(3) > 0) {
+        problem.outputs.push_back(v);
+      }
+    }
+    const Graph graph = BuildGraph(problem, OrderOf(problem));
+    ASSERT_TRUE(IsForest(graph));
+    const int64_t peak = PeakOf(graph, ForestOrder(graph));
+    EXPECT_TRUE(BruteForceCost(problem, peak).has_value()) << "seed " << seed;
+    if (peak > 0) EXPECT_FALSE(BruteForceCost(problem, peak - 1).has_value()) << "seed " << seed;
+    below_given += peak < PeakWithoutRematerialization(problem);
+  }
+  EXPECT_GT(below_given, 50);
 }
 
 // Memory, overload and cost kept up to date by random changes equal those of a timeline laid out anew.

@@ -10,6 +10,7 @@
 #include "passes/checkpoint/construct.h"
 #include "passes/checkpoint/exact.h"
 #include "passes/checkpoint/graph.h"
+#include "passes/checkpoint/tree.h"
 #include "passes/schedule/budget.h"
 #include "passes/schedule/solver.h"
 
@@ -17,7 +18,8 @@ namespace plimsoll::checkpoint {
 namespace {
 
 int64_t DefaultSteps(int nodes) {
-  const double scale = std::max(1.0, nodes / 350.0);
+  const double scale = nodes / 350.0;
+  if (scale < 1) return static_cast<int64_t>(5e7 + 3e7 * scale);
   return static_cast<int64_t>(8e7 * std::min(20.0, std::pow(scale, 2.7)));
 }
 
@@ -69,6 +71,13 @@ class OneBudget {
     std::vector<int> best(graph_.nodes());
     std::iota(best.begin(), best.end(), 0);
     if (PeakOf(graph_, best) <= budget_) return Finish(best, 0);
+    if (!graph_.fixed && IsForest(graph_)) {
+      best = ForestOrder(graph_);
+      answer_.memory_bound = PeakOf(graph_, best);
+      if (answer_.memory_bound <= budget_) return Finish(best, 0);
+      answer_.status = Infeasible();
+      return answer_;
+    }
     if (!graph_.fixed) {
       int64_t bound = 0;
       order = LowPeakOrder(problem_, budget_, &bound);

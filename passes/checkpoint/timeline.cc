@@ -1,20 +1,21 @@
 #include "passes/checkpoint/timeline.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace plimsoll::checkpoint {
 namespace {
 
-// Adds `bytes` to each of `memory`; returns by how much more they are above `budget` in sum. The loop in which nearly
-// all time goes. Sums of whole numbers below 2^53 do not depend on their order.
+// Adds `bytes` to each of `memory`; returns by how much more they are above `budget` in sum, `charge` for each. The
+// loop in which nearly all time goes. Sums of whole numbers below 2^53 do not depend on their order.
 __attribute__((target_clones("avx2", "default"))) double AddAndCount(double* memory, int count, double bytes,
-                                                                     double budget) {
+                                                                     double budget, double charge) {
 #pragma clang fp reassociate(on)
   double change = 0;
   for (int i = 0; i < count; ++i) {
     const double before = memory[i], after = before + bytes;
     memory[i] = after;
-    change += (after > budget ? after - budget : 0.0) - (before > budget ? before - budget : 0.0);
+    change += (after > budget ? after - budget + charge : 0.0) - (before > budget ? before - budget + charge : 0.0);
   }
   return change;
 }
@@ -23,6 +24,9 @@ __attribute__((target_clones("avx2", "default"))) double AddAndCount(double* mem
 
 Timeline::Timeline(const Graph& graph, int64_t budget, absl::Span<const int> sequence)
     : graph_(&graph), budget_(static_cast<double>(budget)), copies_(graph.nodes()), ends_(graph.nodes()) {
+  double total = 0;
+  for (int64_t size : graph.size) total += static_cast<double>(size);
+  charge_ = std::floor(1 + total / (20 * std::max(1, graph.nodes())));
   at_.assign(sequence.begin(), sequence.end());
   Spread();
 }
@@ -56,7 +60,7 @@ void Timeline::Spread() {
   overload_ = 0;
   for (size_t s = 0; s < at_.size(); ++s) {
     if (s > 0) memory_[s] += memory_[s - 1];
-    overload_ += std::max(0.0, memory_[s] - budget_);
+    if (memory_[s] > budget_) overload_ += memory_[s] - budget_ + charge_;
   }
   memory_.pop_back();
   cost_ = CostOf(*graph_, sequence);
@@ -103,7 +107,7 @@ bool Timeline::ComputeEnds(int v, std::vector<int>& ends) {
 }
 
 void Timeline::AddMemory(int first, int last, double bytes) {
-  overload_ += AddAndCount(memory_.data() + first, last - first + 1, bytes, budget_);
+  overload_ += AddAndCount(memory_.data() + first, last - first + 1, bytes, budget_, charge_);
   work_ += 8 + (last - first) / 8;
 }
 

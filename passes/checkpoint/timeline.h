@@ -25,7 +25,8 @@ class Timeline {
   double memory(int slot) const { return memory_[slot]; }             // bytes
   double budget() const { return budget_; }
   double cost() const { return cost_; }
-  // Sum over slots of bytes above the budget. Zero exactly where the sequence is within it.
+  // Sum over slots of bytes above the budget, and a twentieth of the mean output for each slot above it, so that a slot
+  // a few bytes too high does not go for nothing. Zero exactly where the sequence is within the budget.
   double overload() const { return overload_; }
   int length() const { return length_; }
   int64_t work() const { return work_; }  // slots and users touched so far
@@ -63,7 +64,7 @@ class Timeline {
   void AddMemory(int first, int last, double bytes);
 
   const Graph* graph_;
-  double budget_, cost_ = 0, overload_ = 0;
+  double budget_, charge_ = 1, cost_ = 0, overload_ = 0;  // charge_: of a slot above the budget, bytes
   int length_ = 0;
   int64_t work_ = 0;
   std::vector<int> at_;
