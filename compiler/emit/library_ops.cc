@@ -288,6 +288,9 @@ absl::StatusOr<LibraryTranslation> Translate(graph::RecurrentOp op) {
   recurrent.set_has_bias(op.getBias() != nullptr);
   recurrent.set_has_initial_h(op.getInitialH() != nullptr);
   recurrent.set_has_initial_c(op.getInitialC() != nullptr);
+  if (op.getQuantization()) {
+    recurrent.set_quantized(TensorOf(op.getW()).getElementType().isUnsignedInteger() ? plan::U8 : plan::I8);
+  }
   for (unsigned i = 0; i < op->getNumOperands(); ++i) translation.operands.push_back(static_cast<int>(i));
   return translation;
 }

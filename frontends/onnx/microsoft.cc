@@ -39,8 +39,21 @@ Value Rounded(NodeContext& c, Value x) {
   return c.Mul(c.Sub(quantized, zero), scale);
 }
 
+// graph.recurrent's quantization: [4, D, 4H] from W_scale, W_zero_point, R_scale and R_zero_point of [D] or [D, 4H].
+Value Quantization(NodeContext& c, int64_t directions, int64_t width) {
+  std::vector<Value> parts;
+  for (int input : {8, 9, 10, 11}) {
+    Value part = c.OptionalInput(input) ? c.Cast(c.Input(input), c.F32()) : c.Scalar(c.F32(), 0);
+    const int64_t count = c.Count(part);
+    const int64_t columns = count == directions * width ? width : 1;
+    part = c.Reshape(part, {1, count == 1 ? 1 : directions, columns});
+    parts.push_back(c.Expand(part, {1, directions, width}));
+  }
+  return c.Concat(parts, 0);
+}
+
 // Inputs: X, W, R, B, sequence_lens, initial_h, initial_c, P, W_scale, W_zero_point, R_scale, R_zero_point. X is rounded as
-// onnxruntime does; H, which it rounds in every step, is not.
+// onnxruntime does; H, which it rounds in every step, is not where peepholes or clipping have the layer taken apart.
 void DynamicQuantizeLstm(NodeContext& c) {
   if (c.HasInput(4)) {
     const std::optional<Dims> lengths = c.TryIntegers(c.Input(4));
@@ -51,17 +64,27 @@ void DynamicQuantizeLstm(NodeContext& c) {
   RecurrentNode node;
   node.kind = "lstm";
   node.direction = c.String("direction", "forward");
-  node.x = Rounded(c, c.Input(0));
-  node.w = DequantizedWeights(c, c.Input(1), c.Input(8), c.OptionalInput(9));
-  node.r = DequantizedWeights(c, c.Input(2), c.Input(10), c.OptionalInput(11));
   node.bias = c.OptionalInput(3);
   node.initial_h = c.OptionalInput(5);
   node.initial_c = c.OptionalInput(6);
   node.peepholes = c.OptionalInput(7);
-  Check(c.Rank(node.x) == 3, "X must have rank 3");
-  node.hidden_size = c.Dim(node.r, 2);
   node.clip = c.Float("clip", 0);
   node.input_forget = c.Flag("input_forget", false);
+  Value x = c.Input(0), w = c.Input(1), r = c.Input(2);
+  Check(c.Rank(x) == 3 && c.Rank(w) == 3 && c.Rank(r) == 3, "X, W and R must have rank 3");
+  node.hidden_size = c.Dim(r, 1);
+  const bool whole = !node.peepholes && node.clip == 0 && !node.input_forget && c.Count(x) > 0 && c.Element(x).isF32() &&
+                     c.Element(w) == c.Element(r);
+  if (whole) {
+    node.x = x;
+    node.w = w;
+    node.r = r;
+    node.quantization = Quantization(c, c.Dim(w, 0), c.Dim(w, 2));
+  } else {
+    node.x = Rounded(c, x);
+    node.w = DequantizedWeights(c, w, c.Input(8), c.OptionalInput(9));
+    node.r = DequantizedWeights(c, r, c.Input(10), c.OptionalInput(11));
+  }
   const RecurrentResult result = EmitRecurrent(c, node);
   c.SetOutputs({result.y, result.y_h, result.y_c});
 }

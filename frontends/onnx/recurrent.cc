@@ -81,7 +81,7 @@ RecurrentResult EmitRecurrent(NodeContext& c, const RecurrentNode& node) {
   if (cell.empty() || !c.IsFloat(node.x) || c.Count(node.x) == 0) return UnrollRecurrent(c, node);
   std::vector<Value> operands;
   std::vector<int32_t> sizes;
-  for (Value value : {node.x, node.w, node.r, node.bias, node.initial_h, node.initial_c}) {
+  for (Value value : {node.x, node.w, node.r, node.bias, node.initial_h, node.initial_c, node.quantization}) {
     if (value) operands.push_back(value);
     sizes.push_back(value ? 1 : 0);
   }

@@ -11,6 +11,7 @@ struct RecurrentNode {
   std::string direction;  // "forward", "reverse", "bidirectional"
   int64_t hidden_size = 0;
   Value x, w, r, bias, initial_h, initial_c, peepholes;
+  Value quantization;                    // graph.recurrent's, with its w and r; only where that expresses the node
   std::vector<std::string> activations;  // lower case, of all directions; empty: the defaults
   double clip = 0;                       // 0: none
   bool linear_before_reset = false, input_forget = false;

@@ -9,7 +9,7 @@ Cost RecurrentOp::cost() {
   double steps = static_cast<double>(x.getDimSize(0)) * static_cast<double>(x.getDimSize(1));
   cost.contraction_flops = 2 * steps * (elementsOf(getW()) + elementsOf(getR()));
   auto w = getW().getType();
-  cost.vector_flops = 15 * steps * static_cast<double>(w.getDimSize(0)) * static_cast<double>(w.getDimSize(1));
+  cost.vector_flops = 15 * steps * static_cast<double>(w.getDimSize(0)) * static_cast<double>(w.getDimSize(getQuantization() ? 2 : 1));
   return cost;
 }
 

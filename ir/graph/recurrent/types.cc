@@ -7,7 +7,8 @@ using mlir::failed;
 using mlir::failure;
 
 // Constraints: (U1) cell and direction are known; (U2) hidden_size is positive; (U3) x is [T, N, I], w [D, G H, I],
-// r [D, G H, H], bias [D, 2 G H], initial_h and initial_c [D, N, H]; (U4) all are floats of one type.
+// r [D, G H, H], bias [D, 2 G H], initial_h and initial_c [D, N, H]; (U4) all are floats of one type; (U5) with
+// quantization [4, D, G H] the cell is lstm, and w [D, I, G H] and r [D, H, G H] are of one 8-bit type.
 PLIMSOLL_INFER(RecurrentOp) {
   PLIMSOLL_ADAPTOR(RecurrentOp);
   if (failed(requireStatic(location, operands))) return failure();
@@ -34,9 +35,19 @@ PLIMSOLL_INFER(RecurrentOp) {
     return mlir::success();
   };
   Shape state{directions, batch, hidden};
-  if (failed(expect("w", adaptor.getW(), {directions, gates * hidden, inputs})) ||
-      failed(expect("r", adaptor.getR(), {directions, gates * hidden, hidden})) ||
-      failed(expect("bias", adaptor.getBias(), {directions, 2 * gates * hidden})) ||
+  if (adaptor.getQuantization()) {
+    mlir::RankedTensorType w = tensorType(adaptor.getW()), r = tensorType(adaptor.getR());
+    if (cell != "lstm" || w.getElementTypeBitWidth() != 8 || isFloat(w.getElementType()) ||
+        r.getElementType() != w.getElementType() ||
+        w.getShape() != llvm::ArrayRef<int64_t>{directions, inputs, gates * hidden} ||
+        r.getShape() != llvm::ArrayRef<int64_t>{directions, hidden, gates * hidden})
+      return emitOptionalError(location, "(U5) a quantized ", cell, " with w ", w, " and r ", r);
+    if (failed(expect("quantization", adaptor.getQuantization(), {4, directions, gates * hidden}))) return failure();
+  } else if (failed(expect("w", adaptor.getW(), {directions, gates * hidden, inputs})) ||
+             failed(expect("r", adaptor.getR(), {directions, gates * hidden, hidden}))) {
+    return failure();
+  }
+  if (failed(expect("bias", adaptor.getBias(), {directions, 2 * gates * hidden})) ||
       failed(expect("initial_h", adaptor.getInitialH(), state)) ||
       failed(expect("initial_c", adaptor.getInitialC(), state)))
     return failure();

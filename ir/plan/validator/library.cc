@@ -178,11 +178,15 @@ class Description {
     const int64_t gates = lstm ? 4 : vanilla ? 1 : 3, directions = op.direction() == "bidirectional" ? 2 : 1;
     const int64_t t = op.sequence(), n = op.batch(), i = op.input_size(), h = op.hidden_size();
     Read("X", Product({t, n, i, 4}));
-    Read("W", op.packed() ? 1 : Product({directions, gates, h, i, 4}));
-    Read("R", op.packed() ? 1 : Product({directions, gates, h, h, 4}));
+    const bool quantized = op.quantized() != DATA_TYPE_UNDEFINED;
+    if (quantized && op.quantized() != I8 && op.quantized() != U8) return Fail("recurrent weights quantized to other than 8 bits");
+    const int64_t weight_bytes = quantized ? 1 : 4;
+    Read("W", op.packed() ? 1 : Product({directions, gates, h, i, weight_bytes}));
+    Read("R", op.packed() ? 1 : Product({directions, gates, h, h, weight_bytes}));
     if (op.has_bias()) Read("B", op.packed() ? 1 : Product({directions, 2, gates, h, 4}));
     if (op.has_initial_h()) Read("h0", Product({directions, n, h, 4}));
     if (op.has_initial_c()) Read("c0", Product({directions, n, h, 4}));
+    if (quantized) Read("quantization", Product({4, directions, gates, h, 4}));
     Result("Y", Product({t, directions, n, h, 4}));
     Result("Yh", Product({directions, n, h, 4}));
     if (lstm) Result("Yc", Product({directions, n, h, 4}));

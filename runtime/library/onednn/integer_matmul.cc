@@ -96,13 +96,19 @@ class IntegerMatmul : public PreparedOp {
     alignas(64) int16_t pair[2][kTileColumns] = {};
     const int32_t zero = zeros == nullptr || b_zero_per_column ? 0 : zeros[0];
     const int64_t k = a.dims[rank() - 1], row_stride = b.strides[rank() - 2], stride = b.strides[rank() - 1];
-    for (int64_t i = 0; i < k; ++i) {
-      // Rows of a wide matrix lie pages apart, where the processor does not fetch ahead by itself.
-      if (i + kFetchAhead < k) {
-        const B* ahead = data + (i + kFetchAhead) * row_stride + first * stride;
-        __builtin_prefetch(ahead);
-        __builtin_prefetch(ahead + (count - 1) * stride);
+    int64_t i = 0;
+    if (stride == 1 && count == kTileColumns && (zeros == nullptr || !b_zero_per_column)) {
+      for (; i + 1 < k; i += 2) {
+        // Rows of a wide matrix lie pages apart, where the processor does not fetch ahead by itself.
+        for (int64_t ahead = i + kFetchAhead; ahead < std::min(k, i + kFetchAhead + 2); ++ahead) {
+          __builtin_prefetch(data + ahead * row_stride + first);
+          __builtin_prefetch(data + ahead * row_stride + first + count - 1);
+        }
+        const B* even = data + i * row_stride + first;
+        InterleaveBytes(even, even + row_stride, zero, to + i / 2 * kPairElements);
       }
+    }
+    for (; i < k; ++i) {
       Widen(data + i * row_stride + first * stride, stride, count, zero, pair[i % 2]);
       if (zeros != nullptr && b_zero_per_column) {
         for (int64_t c = 0; c < count; ++c) pair[i % 2][c] = static_cast<int16_t>(pair[i % 2][c] - zeros[first + c]);

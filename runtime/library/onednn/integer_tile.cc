@@ -122,6 +122,22 @@ __attribute__((target_clones("avx512bw", "avx2", "default"))) void Interleave(co
   }
 }
 
+__attribute__((target_clones("avx512bw", "avx2", "default"))) void InterleaveBytes(const int8_t* even, const int8_t* odd,
+                                                                                   int32_t zero, int16_t* to) {
+  for (int64_t c = 0; c < kTileColumns; ++c) {
+    to[2 * c] = static_cast<int16_t>(even[c] - zero);
+    to[2 * c + 1] = static_cast<int16_t>(odd[c] - zero);
+  }
+}
+
+__attribute__((target_clones("avx512bw", "avx2", "default"))) void InterleaveBytes(const uint8_t* even, const uint8_t* odd,
+                                                                                   int32_t zero, int16_t* to) {
+  for (int64_t c = 0; c < kTileColumns; ++c) {
+    to[2 * c] = static_cast<int16_t>(even[c] - zero);
+    to[2 * c + 1] = static_cast<int16_t>(odd[c] - zero);
+  }
+}
+
 void MultiplyTile(const int16_t* left, int64_t left_stride, int64_t rows, const int16_t* right, int64_t pairs,
                   int64_t columns, int32_t* tile) {
   static const TileTable table = ChooseTiles();

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/device/cpu/parallel.h"
 #include "runtime/library/onednn/engine.h"
 #include "runtime/library/onednn/operations.h"
 
@@ -26,7 +27,7 @@ absl::StatusOr<Requirements> Query(const plan::LibraryOp& op, const plan::Target
   absl::Status status = Guard("this operation", [&]() -> absl::Status {
     if (absl::Status capped = CapToTarget(target); !capped.ok()) return capped;
     ThreadCount threads(target.threads());
-    auto own = PrepareOwn(op, target.threads());
+    auto own = PrepareOwn(op, ThreadsWorth(op, cpu::MaxThreads()));
     if (!own.ok()) return own.status();
     if (*own != nullptr) {
       requirements.workspace_bytes = (*own)->workspace_bytes();
@@ -49,13 +50,14 @@ absl::StatusOr<std::unique_ptr<PreparedOp>> Prepare(const plan::LibraryOp& op, c
   absl::Status status = Guard("this operation", [&]() -> absl::Status {
     if (absl::Status capped = CapToTarget(target); !capped.ok()) return capped;
     ThreadCount threads(target.threads());
-    auto own = PrepareOwn(op, target.threads());
+    const int worth = ThreadsWorth(op, cpu::MaxThreads());
+    auto own = PrepareOwn(op, worth);
     if (!own.ok()) return own.status();
     prepared = *std::move(own);
     if (prepared == nullptr) {
       auto recipe = RecipeOf(op, /*constant_weights=*/false);
       if (!recipe.ok()) return recipe.status();
-      auto made = MakePreparedOp(*recipe, target.threads());
+      auto made = MakePreparedOp(*recipe, worth);
       if (!made.ok()) return made.status();
       prepared = *std::move(made);
     }

@@ -20,10 +20,16 @@ absl::StatusOr<Recipe> PackRecipe(const plan::Pack& op);
 // Of the floating-point operations above, by the kind of `op`; for packing.
 absl::StatusOr<Recipe> RecipeOf(const plan::LibraryOp& op, bool constant_weights);
 
+// How many of `threads` threads to use for that much work on one core; at least 1.
+int ThreadsWorth(double flops, double bytes, int threads);
+// The same for an operation. Recurrent layers decide by product, packing takes all.
+int ThreadsWorth(const plan::LibraryOp& op, int threads);
+
 // 8-bit operands, 32-bit results, exact on every CPU (integer.h).
 absl::StatusOr<std::unique_ptr<PreparedOp>> PrepareIntegerMatmul(const plan::Matmul& op, int threads);
 absl::StatusOr<std::unique_ptr<PreparedOp>> PrepareIntegerConvolution(const plan::Convolution& op, int threads);
 
 absl::StatusOr<std::unique_ptr<PreparedOp>> PrepareRecurrent(const plan::Recurrent& op, int threads);
+absl::StatusOr<std::unique_ptr<PreparedOp>> PrepareQuantizedRecurrent(const plan::Recurrent& op, int threads);
 
 }  // namespace plimsoll::runtime::onednn

@@ -1,4 +1,5 @@
 #include "absl/strings/str_cat.h"
+#include "runtime/device/cpu/parallel.h"
 #include "runtime/library/onednn/descriptors.h"
 #include "runtime/library/onednn/engine.h"
 #include "runtime/library/onednn/operations.h"
@@ -6,6 +7,8 @@
 namespace plimsoll::runtime::onednn {
 
 absl::StatusOr<Recipe> RecipeOf(const plan::LibraryOp& op, bool constant_weights) {
+  // Layouts may depend on the number of threads: the same here as where the operation is made.
+  ThreadCount threads(ThreadsWorth(op, cpu::MaxThreads()));
   switch (op.op_case()) {
     case plan::LibraryOp::kMatmul: return MatmulRecipe(op.matmul(), constant_weights);
     case plan::LibraryOp::kConvolution: return ConvolutionRecipe(op.convolution(), constant_weights);

@@ -141,6 +141,7 @@ dnnl::primitive_attr Attributes() {
 absl::StatusOr<std::unique_ptr<PreparedOp>> MakePreparedOp(const Recipe& recipe, int threads) {
   std::unique_ptr<PreparedOp> op;
   absl::Status status = Guard("a library operation", [&] {
+    ThreadCount scope(threads);
     op = std::make_unique<PrimitiveOp>(recipe, threads);
     return absl::OkStatus();
   });

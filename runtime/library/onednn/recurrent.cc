@@ -25,9 +25,12 @@ int GateCount(plan::Recurrent::Cell cell) {
 // dst [m, n] (rows `dst_stride` apart) = a [m, k] times the transpose of b [n, k].
 class Product {
  public:
-  void Plan(Recipe& recipe, int64_t m, int64_t k, int64_t n, int64_t dst_stride) {
+  void Plan(Recipe& recipe, int64_t m, int64_t k, int64_t n, int64_t dst_stride, int threads) {
     using dnnl::memory;
     if (m == 0 || k == 0 || n == 0) return;
+    const double work = static_cast<double>(m) * static_cast<double>(k) * static_cast<double>(n);
+    threads_ = ThreadsWorth(2 * work, 4 * (static_cast<double>(m + n) * static_cast<double>(k)), threads);
+    ThreadCount scope(threads_);
     a_ = memory::desc({m, k}, memory::data_type::f32, memory::dims{k, 1});
     b_ = memory::desc({k, n}, memory::data_type::f32, memory::dims{1, k});
     dst_ = memory::desc({m, n}, memory::data_type::f32, memory::dims{dst_stride, 1});
@@ -38,6 +41,7 @@ class Product {
 
   void Make() {
     if (!planned_) return;
+    ThreadCount scope(threads_);
     primitive_ = dnnl::matmul(pd_);
     a_memory_ = dnnl::memory(a_, Engine(), nullptr);
     b_memory_ = dnnl::memory(b_, Engine(), nullptr);
@@ -47,6 +51,7 @@ class Product {
 
   absl::Status Run(dnnl::stream& stream, const float* a, const float* b, float* dst, char* workspace) {
     if (!planned_) return absl::OkStatus();
+    ThreadCount scope(threads_);
     a_memory_.set_data_handle(const_cast<float*>(a));
     b_memory_.set_data_handle(const_cast<float*>(b));
     dst_memory_.set_data_handle(dst);
@@ -61,6 +66,7 @@ class Product {
 
  private:
   bool planned_ = false;
+  int threads_ = 1;
   dnnl::memory::desc a_, b_, dst_;
   dnnl::matmul::primitive_desc pd_;
   int64_t scratchpad_ = 0;
@@ -78,10 +84,10 @@ class RecurrentOp : public PreparedOp {
     state_gates_ = recipe_.Reserve(n * width * 4);
     start_ = recipe_.Reserve(n * h * 4);
     reset_ = plain_gru ? recipe_.Reserve(n * h * 4) : 0;
-    from_input_.Plan(recipe_, t * n, op.input_size(), width, width);
+    from_input_.Plan(recipe_, t * n, op.input_size(), width, width, threads);
     // A plain GRU multiplies its third gate's weights with the reset state, when that is known.
-    from_state_.Plan(recipe_, n, h, plain_gru ? 2 * h : width, width);
-    if (plain_gru) from_reset_.Plan(recipe_, n, h, h, width);
+    from_state_.Plan(recipe_, n, h, plain_gru ? 2 * h : width, width, threads);
+    if (plain_gru) from_reset_.Plan(recipe_, n, h, h, width, threads);
     for (Product* product : {&from_input_, &from_state_, &from_reset_}) product->Make();
     int operand = 3;
     if (op.has_bias()) bias_ = operand++;
@@ -198,14 +204,15 @@ absl::StatusOr<std::unique_ptr<PreparedOp>> PrepareRecurrent(const plan::Recurre
   for (int64_t size : sizes) {
     if (size < 0 || size > (int64_t{1} << 31)) return absl::InvalidArgumentError("a recurrent layer's size");
   }
-  if (static_cast<double>(op.sequence()) * static_cast<double>(op.batch()) * static_cast<double>(op.hidden_size()) * 4 >
-          static_cast<double>(kMost) ||
-      op.hidden_size() == 0) {
+  const double rows = static_cast<double>(op.sequence()) * static_cast<double>(op.batch());
+  if (rows * static_cast<double>(op.hidden_size()) * 4 > static_cast<double>(kMost) ||
+      rows * static_cast<double>(op.input_size()) * 4 > static_cast<double>(kMost) || op.hidden_size() == 0) {
     return absl::InvalidArgumentError("a recurrent layer without units, or of more than 2^40 elements");
   }
   if (op.has_initial_c() && op.cell() != plan::Recurrent::LSTM) {
     return absl::InvalidArgumentError("only an LSTM has an initial cell state");
   }
+  if (op.quantized() != plan::DATA_TYPE_UNDEFINED) return PrepareQuantizedRecurrent(op, threads);
   return std::make_unique<RecurrentOp>(op, threads);
 }
 
