@@ -55,7 +55,7 @@ TEST_F(BuildTest, FoldsToAnOperand) {
 TEST_F(BuildTest, InfersManyResults) {
   auto results = build::ops<RecurrentOp>(builder, location, input("tensor<7x2x3xf32>"), input("tensor<1x20x3xf32>"),
                                          input("tensor<1x20x5xf32>"), mlir::Value(), mlir::Value(), mlir::Value(),
-                                         "lstm", "forward", uint64_t{5});
+                                         mlir::Value(), "lstm", "forward", uint64_t{5});
   ASSERT_TRUE(mlir::succeeded(results));
   ASSERT_EQ(results->size(), 3u);
   EXPECT_EQ((*results)[0].getType(), type("tensor<7x1x2x5xf32>"));
