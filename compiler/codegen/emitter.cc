@@ -67,12 +67,26 @@ llvm::Value* NestEmitter::AtomValue(int number, bool vector) {
       auto [low, high] = space_.Range(atom.numerator);
       llvm::Value* numerator = vector ? VectorIndex(atom.numerator) : Offset(atom.numerator);
       At(LevelOf(atom.dims));
-      llvm::Value* divisor = llvm::ConstantInt::get(numerator->getType(), atom.divisor);
-      if (low < 0) return b_.CreateSDiv(numerator, divisor);
-      if (high >= int64_t{1} << 31 || !vector) return b_.CreateUDiv(numerator, divisor);
-      llvm::Type* narrow = numerator->getType()->getWithNewBitWidth(32);
+      llvm::Type* type = numerator->getType();
+      auto constant = [&](int64_t value) { return llvm::ConstantInt::getSigned(type, value); };
+      // Division rounds down, as no instruction does for negative numbers: they are moved up by multiples of the divisor.
+      int64_t shift = 0;
+      if (low < 0) {
+        constexpr int64_t kFar = int64_t{1} << 60;
+        if (low < -kFar || high > kFar) {
+          llvm::Value* quotient = b_.CreateSDiv(numerator, constant(atom.divisor));
+          llvm::Value* below = b_.CreateICmpSLT(b_.CreateSRem(numerator, constant(atom.divisor)), constant(0));
+          return b_.CreateSub(quotient, b_.CreateZExt(below, type));
+        }
+        shift = (-low + atom.divisor - 1) / atom.divisor;
+        numerator = b_.CreateAdd(numerator, constant(shift * atom.divisor));
+        high += shift * atom.divisor;
+      }
+      auto moved_back = [&](llvm::Value* quotient) { return shift == 0 ? quotient : b_.CreateSub(quotient, constant(shift)); };
+      if (high >= int64_t{1} << 31 || !vector) return moved_back(b_.CreateUDiv(numerator, constant(atom.divisor)));
+      llvm::Type* narrow = type->getWithNewBitWidth(32);
       llvm::Value* quotient = b_.CreateUDiv(b_.CreateTrunc(numerator, narrow), llvm::ConstantInt::get(narrow, atom.divisor));
-      return b_.CreateZExt(quotient, numerator->getType());
+      return moved_back(b_.CreateZExt(quotient, type));
     }
   }
   return nullptr;

@@ -257,6 +257,27 @@ TEST(Fusion, PaddingAndConcatenationInside) {
   ExpectNear(Check(text, {x, z}, "f32"), want, 0, 0, "pad and concat");
 }
 
+// The values of an attention block, cut out of each head, as they are and channels-last: a channel's place is not linear in its number.
+TEST(Fusion, HeadsCutAndMadeChannelsLast) {
+  for (const char* cpu : {"native", "x86-64-v3"})
+    for (int64_t pixels : {16, 20, 400}) {
+      const Operand x = Counting({512, pixels}, "f32");
+      const std::string n = absl::StrCat(pixels), whole = absl::StrCat("tensor<512x", n, "xf32>"), cut = absl::StrCat("tensor<4x64x", n, "xf32>"),
+                        last = absl::StrCat("tensor<", n, "x256xf32>");
+      TestKernel kernel(absl::StrCat("func.func @f(%a: ", whole, ") {\n %r:2 = graph.fusion(%a) : (", whole, ") -> (", cut, ", ", last, ") {\n ^bb0(%x0: ", whole,
+          "):\n %q = graph.reshape %x0 : ", whole, " -> tensor<4x128x", n, "xf32>\n %s = graph.slice %q {starts = array<i64: 0, 64, 0>, sizes = array<i64: 4, 64, ", n,
+          ">, strides = array<i64: 1, 1, 1>} : tensor<4x128x", n, "xf32> -> ", cut, "\n %c = graph.reshape %s : ", cut, " -> tensor<256x", n,
+          "xf32>\n %y = graph.transpose %c by [1, 0] : tensor<256x", n, "xf32> -> ", last, "\n graph.yield %s, %y : ", cut, ", ", last, "\n }\n return }"), cpu);
+      auto results = kernel.Run({Pack(x.values, "f32")});
+      std::vector<double> heads, channels_last;
+      auto value = [&](int64_t channel, int64_t pixel) { return x.values[(channel / 64 * 128 + 64 + channel % 64) * pixels + pixel]; };
+      ForEach({256, pixels}, [&](const Shape& at) { heads.push_back(value(at[0], at[1])); });
+      ForEach({pixels, 256}, [&](const Shape& at) { channels_last.push_back(value(at[1], at[0])); });
+      ExpectNear(Unpack(results[0], "f32"), heads, 0, 0, absl::StrCat("heads ", pixels));
+      ExpectNear(Unpack(results[1], "f32"), channels_last, 0, 0, absl::StrCat("channels last ", pixels));
+    }
+}
+
 TEST(Fusion, ReductionsOverDifferentDimsAreRefused) {
   Operand x = Counting({8, 8}, "f32");
   const std::string inside = R"(

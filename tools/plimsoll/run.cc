@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "tools/plimsoll/command.h"
@@ -84,8 +85,17 @@ class Sessions {
   std::unique_ptr<runtime::Session> session_;
 };
 
-// The expected tensors of a set: from the folder itself, or from its subfolder of the set's name.
+// The expected tensors of a set: from the folder itself, from its subfolder of the set's name, or one of NAME=FILE.
 absl::StatusOr<std::map<std::string, Tensor>> Expected(const std::string& folder, const DataSet& set, const std::vector<std::string>& names) {
+  if (const size_t equals = folder.rfind('='); equals != std::string::npos && !std::filesystem::is_directory(folder)) {
+    const std::string name = folder.substr(0, equals);
+    if (!absl::c_linear_search(names, name)) {
+      return absl::InvalidArgumentError(absl::StrCat("--expect: there is no output '", name, "'; the outputs are: ", absl::StrJoin(names, ", ")));
+    }
+    auto tensor = ReadTensor(folder.substr(equals + 1));
+    if (!tensor.ok()) return tensor.status();
+    return std::map<std::string, Tensor>{{name, *std::move(tensor)}};
+  }
   const std::string inner = absl::StrCat(folder, "/", set.name);
   const bool has_inner = !set.name.empty() && std::filesystem::is_directory(inner);
   auto expected = ReadTensors(has_inner ? inner : folder, "output", names);
@@ -181,7 +191,7 @@ void AddRun(CLI::App& app, Chosen& chosen) {
   command->add_option("PLAN|MODEL", flags->subject, "A plan or an ONNX file")->required();
   command->add_option("--inputs", flags->inputs, "Folder with test_data_set_K, one such set, NAME.npy files; or NAME=FILE")->delimiter(',');
   command->add_option("--outputs", flags->outputs, "Writes OUT/test_data_set_K/output_J.pb here");
-  command->add_option("--expect", flags->expect, "Compares with the outputs found there; exit 6 where one differs");
+  command->add_option("--expect", flags->expect, "Folder, as for --inputs, or NAME=FILE: compares with the outputs found there; exit 6 where one differs")->delimiter(',');
   command->add_option("--rtol", flags->tolerance.relative, "Relative tolerance of floats")->capture_default_str();
   command->add_option("--atol", flags->tolerance.absolute, "Absolute tolerance of floats")->capture_default_str();
   command->add_option("--weights", flags->weights_directory, "Folder of external weight files (default: beside the plan)");
