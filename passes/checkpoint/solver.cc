@@ -44,6 +44,7 @@ class OneBudget {
   OneBudget(const Problem& problem, int64_t budget, const Options& options)
       : problem_(problem),
         budget_(budget),
+        by_clock_(options.seconds > 0),
         effort_(options.max_steps > 0 ? options.max_steps : DefaultSteps(static_cast<int>(problem.nodes.size())),
                 options.seconds) {
     answer_.budget = budget;
@@ -111,7 +112,14 @@ class OneBudget {
         extra_ = std::max(extra_, FixedOrderBound(graph_, budget_, upper, effort_));
       });
     }
-    Anneal(graph_, budget_, best.empty() ? start : best, (graph_.total_cost + extra_) * (1 + 1e-9), 1, best, effort_);
+    // By steps, one search that cools down over all of them. By the clock, searches of growing length until it stops
+    // them.
+    const double enough = (graph_.total_cost + extra_) * (1 + 1e-9);
+    const int64_t first = by_clock_ ? DefaultSteps(graph_.nodes()) : effort_.left();
+    for (int round = 0; effort_.left() > 0 && (best.empty() || CostOf(graph_, best) > enough); ++round) {
+      effort_.Within(first << std::min(round, 4),
+                     [&] { Anneal(graph_, budget_, best.empty() ? start : best, enough, round + 1, best, effort_); });
+    }
     if (best.empty()) {
       RaiseMemoryBound();
       if (answer_.memory_bound > budget_) {
@@ -155,6 +163,7 @@ class OneBudget {
 
   const Problem& problem_;
   const int64_t budget_;
+  const bool by_clock_;
   schedule::Budget effort_;
   Graph graph_;
   double extra_ = 0;  // lower bound on the cost above computing each node once

@@ -110,6 +110,18 @@ TEST(SolverTest, PublishedKinds) {
   }
 }
 
+TEST(SolverTest, ClockStopsTheSearch) {
+  const Problem problem = Layered(120, 300, 0.3, 4);
+  const int64_t budget = PeakWithoutRematerialization(problem) * 8 / 10;
+  Options options;
+  options.max_steps = int64_t{1} << 60;
+  options.seconds = 0.3;
+  const auto answers = Solve(problem, {budget}, options);
+  ASSERT_TRUE(answers.ok());
+  ASSERT_TRUE(answers->front().status.ok()) << answers->front().status;
+  EXPECT_TRUE(Validate(problem, budget, answers->front().solution).ok());
+}
+
 TEST(SolverTest, HostileProblems) {
   Problem empty;
   EXPECT_TRUE(Solve(empty, {0}).ok());
