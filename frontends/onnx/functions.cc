@@ -1,6 +1,7 @@
 // Operators that ONNX defines by others: function bodies of the schemas and of the model, expanded where they are used.
 #include <deque>
 
+#include "frontends/onnx/bundle.h"
 #include "frontends/onnx/error.h"
 #include "frontends/onnx/importer.h"
 #include "frontends/onnx/registry.h"
@@ -46,7 +47,13 @@ void Bind(google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes, const onnx
 // `value`'s type as ONNX states it.
 onnx::TypeProto ProtoType(Value value) {
   onnx::TypeProto type;
-  if (!llvm::isa<mlir::RankedTensorType>(value.getType())) return type;
+  if (const std::optional<std::vector<Value>> elements = Unbundle(value)) {
+    onnx::TypeProto::Sequence* sequence = type.mutable_sequence_type();
+    if (!elements->empty()) *sequence->mutable_elem_type() = ProtoType(elements->front());
+    return type;
+  }
+  // ONNX's builders of function bodies take it for granted that a value has a type.
+  if (!llvm::isa<mlir::RankedTensorType>(value.getType())) FailUnsupported("an optional that holds nothing");
   const auto tensor = Emitter::TypeOf(value);
   type.mutable_tensor_type()->set_elem_type(OnnxElementType(tensor.getElementType()));
   auto* shape = type.mutable_tensor_type()->mutable_shape();
@@ -96,6 +103,11 @@ bool Importer::ExpandFunction(const onnx::NodeProto& node, Scope& scope, int ops
   } else if (schema->HasFunction() && schema->GetFunction()) {
     body = *schema->GetFunction();
   } else if (schema->HasContextDependentFunction()) {
+    const auto& formal = schema->inputs();
+    for (size_t i = 0; i < formal.size(); ++i) {
+      const bool given = static_cast<int>(i) < node.input_size() && !node.input(static_cast<int>(i)).empty();
+      if (formal[i].GetOption() == onnx::OpSchema::Single) Check(given, absl::StrCat("input ", i, " is missing"));
+    }
     std::vector<onnx::TypeProto> types;
     for (const std::string& input : node.input()) {
       types.push_back(input.empty() ? onnx::TypeProto() : ProtoType(*scope.Find(input)));

@@ -347,6 +347,42 @@ TEST_F(ImportTest, NarrowElementsKeepTheirName) {
   EXPECT_EQ(imported->outputs[1].dtype, plan::F8E4M3FN);
 }
 
+TEST_F(ImportTest, SequencesOfTheSignatureAreTheirTensors) {
+  const onnx::ModelProto model =
+      Graph("g (seq(float[2]) s, float[2] x) => (seq(float[2]) t) { t = SequenceInsert(s, x) }");
+  EXPECT_EQ(ImportModel(model).status().code(), absl::StatusCode::kInvalidArgument);
+  ImportOptions options;
+  options.shapes = {{"s[0]", {2}}, {"s[1]", {2}}};
+  auto imported = ImportModel(model, options);
+  ASSERT_TRUE(imported.ok()) << imported.status();
+  ASSERT_EQ(imported->inputs.size(), 3u);
+  EXPECT_EQ(imported->inputs[1].name, "s[1]");
+  ASSERT_EQ(imported->outputs.size(), 3u);
+  EXPECT_EQ(imported->outputs[2].name, "t[2]");
+  options.shapes = {{"s[]", {}}};
+  imported = ImportModel(model, options);
+  ASSERT_TRUE(imported.ok()) << imported.status();
+  EXPECT_EQ(imported->inputs.size(), 1u);
+  EXPECT_EQ(imported->outputs.size(), 1u);
+  options.shapes = {{"s[0]", {3}}};
+  EXPECT_EQ(ImportModel(model, options).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(ImportTest, FunctionsOfSequencesKnowTheirTypes) {
+  const std::string map = "<body = b (float[N] e) => (float[N] f) { f = Relu(e) }>";
+  ImportOptions options;
+  options.shapes = {{"s[0]", {2}}, {"s[1]", {5}}};
+  auto imported =
+      ImportModel(Graph("g (seq(float[N]) s) => (seq(float[N]) t) { t = SequenceMap " + map + " (s) }"), options);
+  ASSERT_TRUE(imported.ok()) << imported.status();
+  EXPECT_THAT(imported->outputs[1].dims, ElementsAre(5));
+  const auto none =
+      ImportModel(Graph("g (float[2] x) => (seq(float[N]) t) { o = Optional() t = SequenceMap " + map + " (o) }"))
+          .status();
+  EXPECT_FALSE(none.ok());
+  EXPECT_NE(none.code(), absl::StatusCode::kInternal) << none;
+}
+
 TEST_F(ImportTest, OptionalsAreWhatTheyHold) {
   auto imported = ImportModel(Graph(
       "g (float[3] x) => (float[3] y, bool h) { o = Optional(x) y = OptionalGetElement(o) h = OptionalHasElement(o) }",

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "frontends/onnx/bundle.h"
 #include "frontends/onnx/error.h"
 #include "frontends/onnx/node.h"
 #include "frontends/onnx/registry.h"
@@ -75,6 +76,7 @@ void Importer::Run(Imported& result) {
           absl::StrCat("two inputs have the name '", input.name, "'"));
   }
   for (const auto& input : graph.input()) {
+    if (ListedType(input.type())) BindList(input, scope);
     const plan::OnnxElement* element = plan::FindOnnxElement(input.type().tensor_type().elem_type());
     if (element && element->narrow()) SetNarrowElement(input.name(), *element);
   }
@@ -88,22 +90,37 @@ void Importer::Run(Imported& result) {
     const Value* value = scope.Find(output.name());
     if (!value) FailMalformed(absl::StrCat("the output '", output.name(), "' is not defined"));
     if (!*value) continue;
-    if (!llvm::isa<mlir::RankedTensorType>(value->getType())) {
-      unsupported_[{"output", "sequences as outputs"}].push_back(output.name());
-      continue;
+    auto add = [&](const std::string& name, Value tensor, int declared_element) {
+      const mlir::RankedTensorType type = Emitter::TypeOf(tensor);
+      Imported::Port port;
+      port.name = name;
+      port.dtype = DataTypeOf(type.getElementType());
+      port.dims = type.getShape().vec();
+      if (auto bounds = llvm::dyn_cast_or_null<graph::BoundsAttr>(type.getEncoding())) {
+        port.dims.assign(bounds.getSizes().begin(), bounds.getSizes().end());
+      }
+      const plan::OnnxElement* declared = plan::FindOnnxElement(declared_element);
+      if (declared && declared->narrow() && declared->kept == port.dtype) port.onnx_element = declared->number;
+      result.outputs.push_back(port);
+      results.push_back(tensor);
+      output_names.push_back(builder_.getStringAttr(name));
+    };
+    const onnx::TypeProto* listed = ListedType(output.type());
+    const int declared = (listed ? *listed : output.type()).tensor_type().elem_type();
+    const std::optional<std::vector<Value>> elements = Unbundle(*value);
+    if (llvm::isa<mlir::RankedTensorType>(value->getType())) {
+      add(listed ? ElementName(output.name(), 0) : output.name(), *value, declared);
+    } else if (!elements) {
+      unsupported_[{"output", "an optional that holds nothing"}].push_back(output.name());
+    } else {
+      for (size_t i = 0; i < elements->size(); ++i) {
+        if (llvm::isa<mlir::RankedTensorType>((*elements)[i].getType())) {
+          add(ElementName(output.name(), i), (*elements)[i], declared);
+        } else {
+          unsupported_[{"output", "sequences of sequences as outputs"}].push_back(output.name());
+        }
+      }
     }
-    const mlir::RankedTensorType type = Emitter::TypeOf(*value);
-    Imported::Port port;
-    port.name = output.name();
-    port.dtype = DataTypeOf(type.getElementType());
-    port.dims = type.getShape().vec();
-    if (auto bounds = llvm::dyn_cast_or_null<graph::BoundsAttr>(type.getEncoding()))
-      port.dims.assign(bounds.getSizes().begin(), bounds.getSizes().end());
-    const plan::OnnxElement* declared = plan::FindOnnxElement(output.type().tensor_type().elem_type());
-    if (declared && declared->narrow() && declared->kept == port.dtype) port.onnx_element = declared->number;
-    result.outputs.push_back(port);
-    results.push_back(*value);
-    output_names.push_back(builder_.getStringAttr(output.name()));
   }
   for (auto& [what, nodes] : unsupported_) result.summary.unsupported.push_back({what.first, nodes, what.second});
   if (!unsupported_.empty()) {
@@ -125,6 +142,22 @@ void Importer::Run(Imported& result) {
   if (mlir::failed(mlir::verify(*result.module))) {
     throw ImportError(absl::InternalError(absl::StrCat("the imported graph is not valid: ", errors_.take())));
   }
+}
+
+void Importer::BindList(const onnx::ValueInfoProto& input, Scope& scope) {
+  std::vector<Value> elements;
+  for (auto found = scope.values.find(ElementName(input.name(), 0)); found != scope.values.end();
+       found = scope.values.find(ElementName(input.name(), elements.size()))) {
+    elements.push_back(found->second);
+  }
+  const bool optional = input.type().has_optional_type();
+  const mlir::Location location = mlir::NameLoc::get(builder_.getStringAttr(input.name()));
+  Value value = optional && elements.empty() ? Nothing(builder_, location)
+                : optional && input.type().optional_type().elem_type().has_tensor_type()
+                    ? elements.front()
+                    : Bundle(builder_, location, elements);
+  Check(scope.values.try_emplace(input.name(), value).second,
+        absl::StrCat("two inputs have the name '", input.name(), "'"));
 }
 
 const plan::OnnxElement* Importer::NarrowElement(const std::string& name) const {

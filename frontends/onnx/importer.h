@@ -77,6 +77,8 @@ class Importer {
   void ConvertNodes(const google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes, Scope& scope,
                     const std::string& graph);
   void ConvertNode(const onnx::NodeProto& node, Scope& scope);
+  // A sequence or optional of inputs that are bound already.
+  void BindList(const onnx::ValueInfoProto& input, Scope& scope);
   void BindInitializers(const onnx::GraphProto& graph, Scope& scope);
   bool ExpandFunction(const onnx::NodeProto& node, Scope& scope, int opset);
   void ExpandBody(const onnx::FunctionProto& function, const onnx::NodeProto& node, Scope& scope, const Opsets& opsets);

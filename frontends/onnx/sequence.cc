@@ -1,24 +1,18 @@
-// Sequences of tensors. They exist while importing only: a sequence is the list of its elements, held together by an
-// operation that no one uses in the end; so are optionals. What puts them into a model's signature is unsupported.
+// Sequences of tensors, and optionals (bundle.h).
+#include "frontends/onnx/bundle.h"
 #include "frontends/onnx/node.h"
 
 namespace plimsoll::onnx_frontend {
 namespace {
 
 Value Bundle(NodeContext& c, const std::vector<Value>& elements) {
-  llvm::SmallVector<Type> types;
-  for (Value element : elements) types.push_back(element.getType());
-  auto tuple = mlir::TupleType::get(c.builder().getContext(), types);
-  return c.builder()
-      .create<mlir::UnrealizedConversionCastOp>(c.location(), mlir::TypeRange(Type(tuple)), elements)
-      .getResult(0);
+  return onnx_frontend::Bundle(c.builder(), c.location(), elements);
 }
 
 std::vector<Value> Elements(NodeContext& c, int i) {
-  auto bundle = c.AnyInput(i).getDefiningOp<mlir::UnrealizedConversionCastOp>();
-  if (!bundle || !llvm::isa<mlir::TupleType>(bundle.getType(0)))
-    FailUnsupported("a sequence that is known only at run time");
-  return std::vector<Value>(bundle.getInputs().begin(), bundle.getInputs().end());
+  std::optional<std::vector<Value>> elements = Unbundle(c.AnyInput(i));
+  if (!elements) FailUnsupported("a sequence that is known only at run time");
+  return *std::move(elements);
 }
 
 // The position that input i gives; `count` positions, negative ones from the end.
@@ -31,10 +25,7 @@ int64_t Position(NodeContext& c, int i, int64_t count) {
 // An optional is what it holds, or a value of no type.
 void Optional(NodeContext& c) {
   if (c.HasInput(0)) return c.SetOutput(0, c.AnyInput(0));
-  const Type none = c.builder().getNoneType();
-  c.SetOutput(0, c.builder()
-                     .create<mlir::UnrealizedConversionCastOp>(c.location(), mlir::TypeRange(none), mlir::ValueRange())
-                     .getResult(0));
+  c.SetOutput(0, Nothing(c.builder(), c.location()));
 }
 
 bool IsEmpty(NodeContext& c) { return !c.HasInput(0) || llvm::isa<mlir::NoneType>(c.AnyInput(0).getType()); }

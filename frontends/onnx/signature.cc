@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "frontends/onnx/bundle.h"
 #include "frontends/onnx/error.h"
 #include "frontends/onnx/importer.h"
 #include "frontends/onnx/tensor.h"
@@ -27,6 +28,9 @@ std::string Symbol(const onnx::TensorShapeProto::Dimension& dim) {
 }
 
 std::string DeclaredType(const onnx::TypeProto& type) {
+  if (const onnx::TypeProto* listed = ListedType(type)) {
+    return absl::StrCat(type.has_optional_type() ? "optional " : "", "sequence of ", DeclaredType(*listed));
+  }
   if (!type.has_tensor_type()) {
     return type.has_sequence_type()   ? "sequence"
            : type.has_optional_type() ? "optional"
@@ -181,12 +185,12 @@ std::vector<Imported::Port> ResolveInputs(const Model& model, const ImportOption
                                           std::vector<std::string>& open) {
   const onnx::GraphProto& graph = model.proto.graph();
   const std::set<std::string> initializers = InitializerNames(graph);
-  std::set<std::string> known;
+  std::set<std::string> known, lists;
   for (const auto& input : graph.input()) {
-    if (!initializers.contains(input.name())) known.insert(input.name());
+    if (!initializers.contains(input.name())) (ListedType(input.type()) ? lists : known).insert(input.name());
   }
   auto check_name = [&](const std::string& name, const char* what) {
-    if (!known.contains(name))
+    if (!known.contains(name) && !lists.contains(ListName(name)))
       FailUsage(
           absl::StrCat(what, " is given for '", name, "', but the model's inputs are: ", absl::StrJoin(known, ", ")));
   };
@@ -199,8 +203,7 @@ std::vector<Imported::Port> ResolveInputs(const Model& model, const ImportOption
     if (options.shapes.contains(input.name()) && input.type().has_tensor_type()) DimsOf(input, options, symbols);
   }
   std::vector<Imported::Port> ports;
-  for (const auto& input : graph.input()) {
-    if (initializers.contains(input.name())) continue;
+  auto add = [&](const onnx::ValueInfoProto& input) {
     Imported::Port port;
     port.name = input.name();
     const plan::OnnxElement* element = plan::FindOnnxElement(input.type().tensor_type().elem_type());
@@ -219,6 +222,34 @@ std::vector<Imported::Port> ResolveInputs(const Model& model, const ImportOption
       open.push_back(absl::StrCat("'", input.name(), "': ", DeclaredType(input.type())));
     }
     ports.push_back(std::move(port));
+  };
+  for (const auto& input : graph.input()) {
+    if (initializers.contains(input.name())) continue;
+    const onnx::TypeProto* listed = ListedType(input.type());
+    if (!listed) {
+      add(input);
+      continue;
+    }
+    // As many tensors as shapes are given for.
+    onnx::ValueInfoProto element;
+    *element.mutable_type() = *listed;
+    // Each element may have its own size for a name.
+    auto& declared = *element.mutable_type()->mutable_tensor_type();
+    if (declared.has_shape()) {
+      for (auto& dim : *declared.mutable_shape()->mutable_dim()) dim.clear_dim_param();
+    }
+    size_t count = 0;
+    for (; options.shapes.contains(ElementName(input.name(), count)); ++count) {
+      element.set_name(ElementName(input.name(), count));
+      add(element);
+    }
+    if (count > 0 || options.shapes.contains(EmptyName(input.name()))) continue;
+    element.set_name(input.name());
+    element.mutable_type()->mutable_tensor_type()->clear_shape();
+    add(element);  // open
+    open.back() = absl::StrCat("'", input.name(), "': ", DeclaredType(input.type()),
+                               ", as --shapes=", ElementName(input.name(), 0), ":1x2x3 for each, or ",
+                               EmptyName(input.name()), ":");
   }
   return ports;
 }

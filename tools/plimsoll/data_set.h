@@ -20,6 +20,10 @@ struct DataSet {
 // neither a set nor a tensor in it.
 absl::StatusOr<std::vector<DataSet>> FindDataSets(const std::string& folder);
 
+// A sequence or optional is the list of its tensors, NAME[0], NAME[1], ...; NAME[] says that there are none. The list's name, or
+// `name` itself where it is no element's.
+std::string ListName(const std::string& name);
+
 // The tensors KIND_J.pb ("input", "output") of a set, by name: the tensor's own name, or, where that is empty or no name of
 // `names`, the J-th of `names`; and NAME.npy for every name of `names`.
 absl::StatusOr<std::map<std::string, Tensor>> ReadTensors(const std::string& folder, const std::string& kind,

@@ -9,6 +9,7 @@
 #include "tools/plimsoll/command.h"
 #include "tools/plimsoll/compare.h"
 #include "tools/plimsoll/compiler_plugin.h"
+#include "tools/plimsoll/data_set.h"
 #include "tools/plimsoll/execution.h"
 #include "tools/plimsoll/inputs.h"
 #include "tools/plimsoll/text.h"
@@ -57,7 +58,8 @@ class Sessions {
   absl::StatusOr<runtime::Session*> For(const Tensors& inputs) {
     if (is_plan_) return session_.get();
     for (const auto& [name, tensor] : inputs) {
-      if (std::find(input_names_.begin(), input_names_.end(), name) == input_names_.end()) {
+      if (std::find(input_names_.begin(), input_names_.end(), name) == input_names_.end() &&
+          std::find(input_names_.begin(), input_names_.end(), ListName(name)) == input_names_.end()) {
         return absl::InvalidArgumentError(absl::StrCat("'", name, "' is no input of the model; its inputs are ", absl::StrJoin(input_names_, ", ")));
       }
     }

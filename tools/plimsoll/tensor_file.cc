@@ -58,14 +58,7 @@ absl::StatusOr<std::string> Contents(const std::string& path) {
   return std::move(text).str();
 }
 
-absl::StatusOr<Tensor> ReadTensorProto(const std::string& path) {
-  absl::StatusOr<std::string> contents = Contents(path);
-  if (!contents.ok()) return contents.status();
-  tensor::TensorFile file;
-  if (!file.ParseFromString(*contents)) {
-    return absl::DataLossError(
-        absl::StrCat(path, ": not a TensorProto: truncated or damaged (", contents->size(), " bytes)"));
-  }
+absl::StatusOr<Tensor> FromProto(const tensor::TensorFile& file, const std::string& path) {
   if (file.data_location() == 1) return absl::UnimplementedError(absl::StrCat(path, ": test data in an external file"));
   Tensor result;
   result.name = file.name();
@@ -92,7 +85,53 @@ absl::StatusOr<Tensor> ReadTensorProto(const std::string& path) {
   return result;
 }
 
+absl::StatusOr<Tensor> ReadTensorProto(const std::string& path) {
+  absl::StatusOr<std::string> contents = Contents(path);
+  if (!contents.ok()) return contents.status();
+  tensor::TensorFile file;
+  if (!file.ParseFromString(*contents)) {
+    return absl::DataLossError(
+        absl::StrCat(path, ": not a TensorProto: truncated or damaged (", contents->size(), " bytes)"));
+  }
+  return FromProto(file, path);
+}
+
+// Whether all of it is what lists have: another message has fields that are none of theirs, or of another kind.
+bool IsList(const tensor::ListFile& list) {
+  if (list.GetReflection()->GetUnknownFields(list).field_count() > 0 || list.elem_type() < 1 || list.elem_type() > 5)
+    return false;
+  for (const tensor::ListFile& inner : list.sequence_values()) {
+    if (!IsList(inner)) return false;
+  }
+  return true;
+}
+
 }  // namespace
+
+absl::StatusOr<TensorList> ReadTensorList(const std::string& path) {
+  TensorList result;
+  absl::StatusOr<Tensor> single = ReadTensor(path);
+  if (single.ok()) {
+    result.tensors.push_back(*std::move(single));
+    return result;
+  }
+  absl::StatusOr<std::string> contents = Contents(path);
+  tensor::ListFile file;
+  if (!contents.ok() || absl::EndsWith(path, ".npy") || !file.ParseFromString(*contents) || !IsList(file))
+    return single.status();
+  result.is_list = true;
+  result.name = file.name();
+  // An optional sequence holds one list.
+  const tensor::ListFile& list =
+      file.sequence_values_size() == 1 && file.tensor_values().empty() ? file.sequence_values(0) : file;
+  if (!list.sequence_values().empty()) return absl::UnimplementedError(absl::StrCat(path, ": a sequence of sequences"));
+  for (const tensor::TensorFile& one : list.tensor_values()) {
+    absl::StatusOr<Tensor> tensor = FromProto(one, path);
+    if (!tensor.ok()) return tensor.status();
+    result.tensors.push_back(*std::move(tensor));
+  }
+  return result;
+}
 
 absl::StatusOr<Tensor> ReadTensor(const std::string& path) {
   if (!absl::EndsWith(path, ".npy")) return ReadTensorProto(path);

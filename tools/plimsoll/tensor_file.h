@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "ir/plan/types.pb.h"
@@ -19,6 +20,16 @@ struct Tensor {
 // By the extension: .pb or .npy. kNotFound / kDataLoss (truncated, sizes that contradict) / kUnimplemented (strings,
 // sequences), each with the path.
 absl::StatusOr<Tensor> ReadTensor(const std::string& path);
+
+// What a file of test data holds: a tensor, or the tensors of a SequenceProto or OptionalProto.
+struct TensorList {
+  bool is_list = false;
+  std::string name;   // of the list
+  std::vector<Tensor> tensors;
+};
+// Errors as ReadTensor; kUnimplemented for sequences of sequences.
+absl::StatusOr<TensorList> ReadTensorList(const std::string& path);
+
 // Writes a TensorProto with raw data, through a temporary file. kUnavailable if it cannot be written.
 absl::Status WriteTensor(const Tensor& tensor, const std::string& path);
 

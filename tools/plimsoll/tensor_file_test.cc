@@ -54,6 +54,42 @@ TEST(TensorFile, RoundTripsElementsBelowAByte) {
   }
 }
 
+TEST(TensorFile, ReadsSequencesAndOptionalsAsLists) {
+  tensor::ListFile list;
+  list.set_name("s");
+  list.set_elem_type(1);
+  for (int i = 0; i < 2; ++i) {
+    tensor::TensorFile& file = *list.add_tensor_values();
+    file.set_data_type(3);
+    file.add_dims(1);
+    file.set_raw_data(i == 0 ? "a" : "b");
+  }
+  std::filesystem::remove_all(testing::TempDir() + "lists");
+  std::filesystem::create_directories(testing::TempDir() + "lists");
+  Write(testing::TempDir() + "lists/input_0.pb", list.SerializeAsString());
+  tensor::ListFile none;
+  none.set_elem_type(1);
+  Write(testing::TempDir() + "lists/input_1.pb", none.SerializeAsString());
+  auto tensors = ReadTensors(testing::TempDir() + "lists", "input", {"s", "t"});
+  ASSERT_TRUE(tensors.ok()) << tensors.status();
+  ASSERT_EQ(tensors->size(), 3u);
+  EXPECT_EQ(tensors->at("s[0]").bytes, "a");
+  EXPECT_EQ(tensors->at("s[1]").bytes, "b");
+  EXPECT_EQ(tensors->count("t[]"), 1u);
+}
+
+TEST(TensorFile, ADamagedTensorIsNoList) {
+  tensor::TensorFile file;
+  file.set_data_type(1);
+  file.add_dims(3);
+  file.set_raw_data("short");
+  const std::string path = Temporary("damaged.pb");
+  Write(path, file.SerializeAsString());
+  EXPECT_EQ(ReadTensorList(path).status().code(), absl::StatusCode::kDataLoss);
+  Write(path, file.SerializeAsString().substr(0, 4));
+  EXPECT_EQ(ReadTensorList(path).status().code(), absl::StatusCode::kDataLoss);
+}
+
 TEST(TensorFile, ReadsTypedFields) {
   tensor::TensorFile file;
   file.set_data_type(9);  // bool, in int32_data
