@@ -11,7 +11,7 @@ namespace {
 constexpr double kFlopsPerSecond = 50e9;
 constexpr double kBytesPerSecond = 10e9;
 // Below this a thread costs more than it brings: waking it, and waiting for it where it was preempted.
-constexpr double kWorthSeconds = 10e-6;
+constexpr double kWorthSeconds = 25e-6;
 
 double Elements(const plan::MemoryDesc& desc) {
   double count = 1;
