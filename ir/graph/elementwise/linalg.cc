@@ -46,7 +46,6 @@ Value clampBelow(Scalars& s, Value x, Value low) { return s.select(s.compare(F::
 Value clampAbove(Scalars& s, Value x, Value high) { return s.select(s.compare(F::OGT, x, high), high, x); }
 
 Value add(Scalars& s, Value a, Value b) { return s.make<arith::AddFOp>(a, b); }
-Value sub(Scalars& s, Value a, Value b) { return s.make<arith::SubFOp>(a, b); }
 Value mul(Scalars& s, Value a, Value b) { return s.make<arith::MulFOp>(a, b); }
 Value div(Scalars& s, Value a, Value b) { return s.make<arith::DivFOp>(a, b); }
 
