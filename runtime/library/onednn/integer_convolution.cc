@@ -39,10 +39,9 @@ Positions PositionsOf(const Geometry& g, int64_t first, int64_t count) {
   return positions;
 }
 
-// What the kernel's element (c, kd, kh, kw) multiplies at each position, less the zero point; 0 outside of the source.
-template <typename S>
-void Gather(const Geometry& g, const S* src, int32_t zero, int64_t c, const Triple& k, const Positions& positions,
-            int16_t* to) {
+// What the kernel's element (c, kd, kh, kw) multiplies at each position; `zero` outside of the source.
+void Gather(const Geometry& g, const uint8_t* src, uint8_t flip, uint8_t zero, int64_t c, const Triple& k,
+            const Positions& positions, uint8_t* to) {
   for (int64_t i = 0; i < positions.count;) {
     const int64_t at = positions.first + i, x = at % g.out[2];
     const int64_t run = std::min(positions.count - i, g.out[2] - x);  // along the width
@@ -55,34 +54,35 @@ void Gather(const Geometry& g, const S* src, int32_t zero, int64_t c, const Trip
       begin = std::clamp<int64_t>((shift >= 0 ? 0 : (-shift + step - 1) / step) - x, 0, run);
       end = std::clamp<int64_t>((g.in[2] - 1 - shift < 0 ? 0 : (g.in[2] - 1 - shift) / step + 1) - x, begin, run);
     }
-    std::fill(to + i, to + i + begin, int16_t{0});
+    std::fill(to + i, to + i + begin, zero);
     if (end > begin) {
-      const S* row = src + c * g.src[1] + d * g.src[2] + h * g.src[3] + ((x + begin) * step + shift) * g.src[4];
-      Widen(row, step * g.src[4], end - begin, zero, to + i + begin);
+      const uint8_t* row = src + c * g.src[1] + d * g.src[2] + h * g.src[3] + ((x + begin) * step + shift) * g.src[4];
+      CopyBytes(row, step * g.src[4], end - begin, flip, to + i + begin);
     }
-    std::fill(to + i + end, to + i + run, int16_t{0});
+    std::fill(to + i + end, to + i + run, zero);
     i += run;
   }
 }
 
-// The source under all of the kernel's elements (in_channels, kd, kh, kw), in pairs.
-template <typename S>
-void GatherPairs(const Geometry& g, const S* src, int32_t zero, const Positions& positions, int16_t* to) {
-  alignas(64) int16_t rows[2][kTileColumns] = {};
+// The source under all of the kernel's elements (in_channels, kd, kh, kw), in fours.
+void GatherFours(const Geometry& g, const uint8_t* src, uint8_t flip, uint8_t zero, const Positions& positions,
+                 uint8_t* to) {
+  alignas(64) uint8_t rows[4][kTileColumns] = {};
+  const void* const pointers[4] = {rows[0], rows[1], rows[2], rows[3]};
   int64_t count = 0;
   for (int64_t c = 0; c < g.in_channels; ++c) {
     for (Triple k = {0, 0, 0}; k[0] < g.kernel[0]; ++k[0]) {
       for (k[1] = 0; k[1] < g.kernel[1]; ++k[1]) {
         for (k[2] = 0; k[2] < g.kernel[2]; ++k[2]) {
-          Gather(g, src, zero, c, k, positions, rows[count % 2]);
-          if (++count % 2 == 0) Interleave(rows[0], rows[1], to + (count / 2 - 1) * kPairElements);
+          Gather(g, src, flip, zero, c, k, positions, rows[count % 4]);
+          if (++count % 4 == 0) InterleaveFour(pointers, 0, to + (count / 4 - 1) * kQuadBytes);
         }
       }
     }
   }
-  if (count % 2 == 0) return;
-  std::fill(rows[1], rows[1] + kTileColumns, int16_t{0});
-  Interleave(rows[0], rows[1], to + count / 2 * kPairElements);
+  if (count % 4 == 0) return;
+  for (int64_t j = count % 4; j < 4; ++j) std::fill(rows[j], rows[j] + kTileColumns, uint8_t{0});
+  InterleaveFour(pointers, 0, to + count / 4 * kQuadBytes);
 }
 
 class IntegerConvolution : public PreparedOp {
@@ -99,56 +99,64 @@ class IntegerConvolution : public PreparedOp {
     }
     ThreadCount scope(threads);
     if (src_signed) {
-      if (weights_signed) RunTyped<int8_t, int8_t>(operands);
-      else RunTyped<int8_t, uint8_t>(operands);
+      if (weights_signed)
+        RunTyped<int8_t, int8_t>(operands);
+      else
+        RunTyped<int8_t, uint8_t>(operands);
     } else {
-      if (weights_signed) RunTyped<uint8_t, int8_t>(operands);
-      else RunTyped<uint8_t, uint8_t>(operands);
+      if (weights_signed)
+        RunTyped<uint8_t, int8_t>(operands);
+      else
+        RunTyped<uint8_t, uint8_t>(operands);
     }
     return absl::OkStatus();
   }
-  // Weights without their zero point, as rows of pairs; for each thread the pairs of one tile.
-  int64_t weights_bytes() const { return geometry.groups * geometry.out_channels * 2 * pairs() * 2; }
-  int64_t tile_bytes() const { return pairs() * kPairElements * 2; }
+  // Signed weights in rows of fours, what each row takes out of its sums, and for each thread the fours of one tile.
+  int64_t weights_bytes() const { return Rounded(channels() * 4 * quads()); }
+  int64_t rows_bytes() const { return Rounded(channels() * static_cast<int64_t>(sizeof(LeftRow))); }
+  int64_t tile_bytes() const { return quads() * kQuadBytes; }
   int64_t slots() const { return threads > 0 ? threads : cpu::HardwareThreads(); }
-  int64_t workspace_bytes() const override {
-    return (weights_bytes() + kWorkspaceAlignment - 1) / kWorkspaceAlignment * kWorkspaceAlignment +
-           slots() * tile_bytes();
-  }
+  int64_t workspace_bytes() const override { return weights_bytes() + rows_bytes() + slots() * tile_bytes(); }
   int operand_count() const override { return dst_operand + 1 + (workspace_bytes() > 0 ? 1 : 0); }
 
  private:
+  static int64_t Rounded(int64_t bytes) {
+    return (bytes + kWorkspaceAlignment - 1) / kWorkspaceAlignment * kWorkspaceAlignment;
+  }
+  int64_t channels() const { return geometry.groups * geometry.out_channels; }
   int64_t elements() const {
     return geometry.in_channels * geometry.kernel[0] * geometry.kernel[1] * geometry.kernel[2];
   }
-  int64_t pairs() const { return (elements() + 1) / 2; }
+  int64_t quads() const { return Quads(elements()); }
 
   template <typename W>
-  void WidenWeights(const W* weights, const W* zeros, int16_t* to) {
+  void PackWeights(const W* weights, const W* zeros, int8_t* to, LeftRow* rows) {
     const Geometry& g = geometry;
-    const int64_t row_elements = 2 * pairs();
+    const int64_t row_bytes = 4 * quads();
+    const uint8_t flip = Side<W>::kLeftFlip;
     const bool dense = g.weights[4] == 1 && g.weights[3] == g.kernel[2] && g.weights[1] * g.in_channels == elements() &&
                        (g.kernel[0] == 1 || g.weights[2] == g.kernel[1] * g.kernel[2]);
-    cpu::ParallelFor(g.groups * g.out_channels, std::max<int64_t>(1, 65536 / std::max<int64_t>(1, row_elements)),
+    cpu::ParallelFor(channels(), std::max<int64_t>(1, 131072 / std::max<int64_t>(1, row_bytes)),
                      [&](int64_t begin, int64_t end) {
                        for (int64_t channel = begin; channel < end; ++channel) {
-                         const int32_t zero = zeros == nullptr ? 0 : zeros[weights_zero_per_channel ? channel : 0];
-                         int16_t* row = to + channel * row_elements;
+                         int8_t* row = to + channel * row_bytes;
                          const W* from = weights + channel * g.weights[0];
                          int64_t at = 0;
                          if (dense) {
-                           Widen(from, 1, elements(), zero, row);
+                           CopyBytes(from, 1, elements(), flip, row);
                            at = elements();
                          }
                          for (int64_t c = dense ? g.in_channels : 0; c < g.in_channels; ++c) {
                            for (int64_t kd = 0; kd < g.kernel[0]; ++kd) {
                              for (int64_t kh = 0; kh < g.kernel[1]; ++kh, at += g.kernel[2]) {
-                               Widen(from + c * g.weights[1] + kd * g.weights[2] + kh * g.weights[3], g.weights[4],
-                                     g.kernel[2], zero, row + at);
+                               CopyBytes(from + c * g.weights[1] + kd * g.weights[2] + kh * g.weights[3], g.weights[4],
+                                         g.kernel[2], flip, row + at);
                              }
                            }
                          }
-                         if (at < row_elements) row[at] = 0;
+                         std::fill(row + at, row + row_bytes, int8_t{0});
+                         const int32_t zero = zeros == nullptr ? 0 : zeros[weights_zero_per_channel ? channel : 0];
+                         rows[channel] = LeftRowOf(row, elements(), Side<W>::LeftZero(zero));
                        }
                      });
   }
@@ -156,20 +164,24 @@ class IntegerConvolution : public PreparedOp {
   template <typename S, typename W>
   void RunTyped(absl::Span<void* const> operands) {
     const Geometry& g = geometry;
-    const int32_t src_zero = src_zero_operand < 0 ? 0 : ReadByte(operands[src_zero_operand], src_signed);
-    const auto* weights_zeros = weights_zero_operand < 0 ? nullptr : static_cast<const W*>(operands[weights_zero_operand]);
+    const int32_t src_zero =
+        Side<S>::RightZero(src_zero_operand < 0 ? 0 : ReadByte(operands[src_zero_operand], src_signed));
+    const auto* weights_zeros =
+        weights_zero_operand < 0 ? nullptr : static_cast<const W*>(operands[weights_zero_operand]);
     const auto* bias = bias_operand < 0 ? nullptr : static_cast<const int32_t*>(operands[bias_operand]);
     char* workspace = static_cast<char*>(operands.back());
-    auto* left = reinterpret_cast<int16_t*>(workspace);
-    char* tiles = workspace + workspace_bytes() - slots() * tile_bytes();
-    WidenWeights(static_cast<const W*>(operands[1]), weights_zeros, left);
+    auto* left = reinterpret_cast<int8_t*>(workspace);
+    auto* left_rows = reinterpret_cast<LeftRow*>(workspace + weights_bytes());
+    char* tiles = workspace + weights_bytes() + rows_bytes();
+    PackWeights(static_cast<const W*>(operands[1]), weights_zeros, left, left_rows);
+    const bool zeros_in_rows =
+        std::any_of(left_rows, left_rows + channels(), [](const LeftRow& row) { return row.zero != 0; });
     const int64_t positions = g.out[0] * g.out[1] * g.out[2];
     const int64_t blocks = (positions + kTileColumns - 1) / kTileColumns;
     // Where there are fewer tiles than threads, their rows are divided too.
     const int64_t images = g.batch * g.groups * blocks;
-    const int64_t row_parts =
-        std::clamp<int64_t>((slots() + images - 1) / std::max<int64_t>(1, images), 1,
-                            std::max<int64_t>(1, g.out_channels / (4 * kTileRows)));
+    const int64_t row_parts = std::clamp<int64_t>((slots() + images - 1) / std::max<int64_t>(1, images), 1,
+                                                  std::max<int64_t>(1, g.out_channels / (4 * kTileRows)));
     const int64_t rows_each = (g.out_channels + row_parts - 1) / row_parts;
     const int64_t tasks = images * row_parts;
     const int64_t used = std::min(slots(), tasks);
@@ -177,33 +189,39 @@ class IntegerConvolution : public PreparedOp {
     // A slot of the workspace each; tasks go round.
     cpu::ParallelFor(used, work * tasks < 65536 ? used : 1, [&](int64_t begin, int64_t end) {
       for (int64_t slot = begin; slot < end; ++slot) {
-        auto* right = reinterpret_cast<int16_t*>(tiles + slot * tile_bytes());
+        auto* right = reinterpret_cast<uint8_t*>(tiles + slot * tile_bytes());
+        alignas(64) int32_t sums[kTileColumns], zeros[kTileColumns];
+        std::fill(zeros, zeros + kTileColumns, src_zero);
         for (int64_t task = slot; task < tasks; task += used) {
           const int64_t block = task / row_parts % blocks, group = task / (row_parts * blocks) % g.groups;
           const int64_t n = task / (row_parts * blocks * g.groups);
           const int64_t first_row = task % row_parts * rows_each;
           const Positions at =
               PositionsOf(g, block * kTileColumns, std::min(kTileColumns, positions - block * kTileColumns));
-          const S* src = static_cast<const S*>(operands[0]) + n * g.src[0] + group * g.in_channels * g.src[1];
-          GatherPairs(g, src, src_zero, at, right);
+          const auto* src = static_cast<const uint8_t*>(operands[0]) + n * g.src[0] + group * g.in_channels * g.src[1];
+          GatherFours(g, src, Side<S>::kRightFlip, static_cast<uint8_t>(src_zero), at, right);
+          if (zeros_in_rows) SumColumns(right, quads(), sums);
           auto* dst = static_cast<int32_t*>(operands[dst_operand]) + n * g.dst[0];
           const int64_t channel = group * g.out_channels;
-          RunRows(left, channel + first_row, channel + std::min(g.out_channels, first_row + rows_each), right, at, bias,
-                  dst);
+          RunRows(left, left_rows, channel + first_row, channel + std::min(g.out_channels, first_row + rows_each),
+                  right, zeros, zeros_in_rows ? sums : nullptr, at, bias, dst);
         }
       }
     });
   }
 
   // Output channels [begin, end) at the positions of one tile.
-  void RunRows(const int16_t* left, int64_t begin, int64_t end, const int16_t* right, const Positions& at,
-               const int32_t* bias, int32_t* dst) const {
+  void RunRows(const int8_t* left, const LeftRow* left_rows, int64_t begin, int64_t end, const uint8_t* right,
+               const int32_t* zeros, const int32_t* column_sums, const Positions& at, const int32_t* bias,
+               int32_t* dst) const {
     alignas(64) int32_t tile[kTileRows * kTileColumns];
+    const int64_t row_bytes = 4 * quads();
     for (int64_t channel = begin; channel < end; channel += kTileRows) {
       const int64_t rows = std::min(kTileRows, end - channel);
-      MultiplyTile(left + channel * 2 * pairs(), 2 * pairs(), rows, right, pairs(), at.count, tile);
+      MultiplyTile(left + channel * row_bytes, row_bytes, rows, right, quads(), at.count, tile);
       for (int64_t r = 0; r < rows; ++r) {
         int32_t* to = dst + (channel + r) * geometry.dst[1];
+        TakeOutZeros(left_rows[channel + r], zeros, column_sums, tile + r * kTileColumns);
         const uint32_t shift = bias == nullptr ? 0 : static_cast<uint32_t>(bias[channel + r]);
         const auto* from = reinterpret_cast<const uint32_t*>(tile + r * kTileColumns);
         if (at.adjacent) {
@@ -239,7 +257,8 @@ absl::StatusOr<std::unique_ptr<PreparedOp>> PrepareIntegerConvolution(const plan
   const int rank = op.src().dims_size();
   const int spatial = rank - 2;
   if (spatial < 1 || spatial > 3) {
-    return absl::UnimplementedError(absl::StrCat("an integer convolution has 1 to 3 spatial dimensions, not ", spatial));
+    return absl::UnimplementedError(
+        absl::StrCat("an integer convolution has 1 to 3 spatial dimensions, not ", spatial));
   }
   if (op.dst().dims_size() != rank || op.weights().dims_size() != rank || op.groups() < 1) {
     return absl::InvalidArgumentError("a convolution's source, weights and destination differ in rank, or groups < 1");
@@ -280,7 +299,7 @@ absl::StatusOr<std::unique_ptr<PreparedOp>> PrepareIntegerConvolution(const plan
   }
   double elements = 1;
   for (int64_t dim : weights->dims) elements *= static_cast<double>(dim);
-  if (elements * kPairElements > kMostBytes) {
+  if (elements * kQuadBytes > kMostBytes) {
     return absl::InvalidArgumentError("an integer convolution of more than 1e12 bytes");
   }
   int operand = 2;

@@ -10,7 +10,6 @@ namespace plimsoll::runtime::onednn {
 namespace {
 
 constexpr double kMostBytes = 1e12;
-constexpr int64_t kFetchAhead = 24;  // rows
 
 class IntegerMatmul : public PreparedOp {
  public:
@@ -28,19 +27,20 @@ class IntegerMatmul : public PreparedOp {
     }
     ThreadCount scope(threads);
     if (a.is_signed) {
-      if (b.is_signed) RunTyped<int8_t, int8_t>(operands);
-      else RunTyped<int8_t, uint8_t>(operands);
+      if (b.is_signed)
+        RunTyped<int8_t, int8_t>(operands);
+      else
+        RunTyped<int8_t, uint8_t>(operands);
     } else {
-      if (b.is_signed) RunTyped<uint8_t, int8_t>(operands);
-      else RunTyped<uint8_t, uint8_t>(operands);
+      if (b.is_signed)
+        RunTyped<uint8_t, int8_t>(operands);
+      else
+        RunTyped<uint8_t, uint8_t>(operands);
     }
     return absl::OkStatus();
   }
-  // The rows of a without their zero point, then the pairs of one tile of b for each thread.
-  int64_t workspace_bytes() const override {
-    const int64_t left_bytes = rows() * 2 * pairs() * 2;
-    return (left_bytes + kWorkspaceAlignment - 1) / kWorkspaceAlignment * kWorkspaceAlignment + slots() * tile_bytes();
-  }
+  // Signed rows of a, what each takes out of its sums, and for each thread the fours of one tile of b.
+  int64_t workspace_bytes() const override { return left_bytes() + rows_bytes() + slots() * tile_bytes(); }
   int operand_count() const override { return dst_operand + 1 + (workspace_bytes() > 0 ? 1 : 0); }
 
   // One batch, where b is the same for all of them and the rows of a and dst follow one another.
@@ -55,7 +55,8 @@ class IntegerMatmul : public PreparedOp {
       if (!same_b || !rows_follow || !plain_bias) return;
       a.dims[i + 1] *= a.dims[i];
       dst_dims[i + 1] *= dst_dims[i];
-      for (Dims* list : {&a.dims, &a.strides, &b.dims, &b.strides, &dst_dims, &dst_strides}) list->erase(list->begin() + i);
+      for (Dims* list : {&a.dims, &a.strides, &b.dims, &b.strides, &dst_dims, &dst_strides})
+        list->erase(list->begin() + i);
       if (bias_operand < 0) continue;
       bias_dims.erase(bias_dims.begin() + i);
       bias_strides.erase(bias_strides.begin() + i);
@@ -64,60 +65,57 @@ class IntegerMatmul : public PreparedOp {
 
  private:
   int rank() const { return static_cast<int>(dst_dims.size()); }
-  int64_t pairs() const { return (a.dims[rank() - 1] + 1) / 2; }
+  int64_t k() const { return a.dims[rank() - 1]; }
+  static int64_t Rounded(int64_t bytes) {
+    return (bytes + kWorkspaceAlignment - 1) / kWorkspaceAlignment * kWorkspaceAlignment;
+  }
+  int64_t left_bytes() const { return Rounded(rows() * 4 * Quads(k())); }
+  int64_t rows_bytes() const { return Rounded(rows() * static_cast<int64_t>(sizeof(LeftRow))); }
   int64_t rows() const {  // of a, over all of its batches
     int64_t count = 1;
     for (int i = 0; i + 1 < rank(); ++i) count *= a.dims[i];
     return count;
   }
-  int64_t tile_bytes() const { return pairs() * kPairElements * 2; }
+  int64_t tile_bytes() const { return Quads(k()) * kQuadBytes; }
   int64_t slots() const { return threads > 0 ? threads : cpu::HardwareThreads(); }
 
   template <typename A>
-  void WidenRows(const A* data, const A* zeros, int16_t* to) {
-    const int64_t k = a.dims[rank() - 1], row_elements = 2 * pairs();
-    cpu::ParallelFor(rows(), std::max<int64_t>(1, 65536 / std::max<int64_t>(1, k)), [&](int64_t begin, int64_t end) {
+  void PackRows(const A* data, const A* zeros, int8_t* to, LeftRow* left_rows) {
+    const int64_t row_bytes = 4 * Quads(k());
+    cpu::ParallelFor(rows(), std::max<int64_t>(1, 131072 / std::max<int64_t>(1, k())), [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
         int64_t from = 0, rest = row;
         for (int i = rank() - 2; i >= 0; --i) {
           from += rest % a.dims[i] * a.strides[i];
           rest /= a.dims[i];
         }
-        const int32_t zero = zeros == nullptr ? 0 : zeros[row % a_zeros];
-        Widen(data + from, a.strides[rank() - 1], k, zero, to + row * row_elements);
-        if (k % 2 != 0) to[row * row_elements + k] = 0;
+        int8_t* packed = to + row * row_bytes;
+        CopyBytes(data + from, a.strides[rank() - 1], k(), Side<A>::kLeftFlip, packed);
+        std::fill(packed + k(), packed + row_bytes, int8_t{0});
+        left_rows[row] = LeftRowOf(packed, k(), Side<A>::LeftZero(zeros == nullptr ? 0 : zeros[row % a_zeros]));
       }
     });
   }
 
-  // Columns [first, first + count) of one batch of b, in pairs.
+  // Columns [first, first + count) of one batch of b, in fours.
   template <typename B>
-  void GatherPairs(const B* data, const B* zeros, int64_t first, int64_t count, int16_t* to) {
-    alignas(64) int16_t pair[2][kTileColumns] = {};
-    const int32_t zero = zeros == nullptr || b_zero_per_column ? 0 : zeros[0];
-    const int64_t k = a.dims[rank() - 1], row_stride = b.strides[rank() - 2], stride = b.strides[rank() - 1];
-    int64_t i = 0;
-    if (stride == 1 && count == kTileColumns && (zeros == nullptr || !b_zero_per_column)) {
-      for (; i + 1 < k; i += 2) {
-        // Rows of a wide matrix lie pages apart, where the processor does not fetch ahead by itself.
-        for (int64_t ahead = i + kFetchAhead; ahead < std::min(k, i + kFetchAhead + 2); ++ahead) {
-          __builtin_prefetch(data + ahead * row_stride + first);
-          __builtin_prefetch(data + ahead * row_stride + first + count - 1);
-        }
-        const B* even = data + i * row_stride + first;
-        InterleaveBytes(even, even + row_stride, zero, to + i / 2 * kPairElements);
-      }
+  void GatherFours(const B* data, int64_t first, int64_t count, uint8_t* to) {
+    const int64_t row_stride = b.strides[rank() - 2], stride = b.strides[rank() - 1];
+    if (stride == 1) {
+      PackColumns(data + first, row_stride, k(), count, Side<B>::kRightFlip, to);
+      return;
     }
-    for (; i < k; ++i) {
-      Widen(data + i * row_stride + first * stride, stride, count, zero, pair[i % 2]);
-      if (zeros != nullptr && b_zero_per_column) {
-        for (int64_t c = 0; c < count; ++c) pair[i % 2][c] = static_cast<int16_t>(pair[i % 2][c] - zeros[first + c]);
+    alignas(64) uint8_t rows[4][kTileColumns] = {};
+    const void* const pointers[4] = {rows[0], rows[1], rows[2], rows[3]};
+    for (int64_t i = 0; i < k(); i += 4, to += kQuadBytes) {
+      for (int64_t j = 0; j < 4; ++j) {
+        if (i + j < k())
+          CopyBytes(data + (i + j) * row_stride + first * stride, stride, count, Side<B>::kRightFlip, rows[j]);
+        else
+          std::fill(rows[j], rows[j] + kTileColumns, uint8_t{0});
       }
-      if (i % 2 == 1) Interleave(pair[0], pair[1], to + i / 2 * kPairElements);
+      InterleaveFour(pointers, 0, to);
     }
-    if (k % 2 == 0) return;
-    std::fill(pair[1], pair[1] + kTileColumns, int16_t{0});
-    Interleave(pair[0], pair[1], to + k / 2 * kPairElements);
   }
 
   // Where batch `batch` of dst begins in a (counted in its rows), b, dst and bias.
@@ -147,50 +145,62 @@ class IntegerMatmul : public PreparedOp {
     int64_t batches = 1;
     for (int i = 0; i + 2 < rank(); ++i) batches *= dst_dims[i];
     char* workspace = static_cast<char*>(operands.back());
-    auto* left = reinterpret_cast<int16_t*>(workspace);
-    char* tiles = workspace + workspace_bytes() - slots() * tile_bytes();
-    WidenRows(static_cast<const A*>(operands[0]), a_zero, left);
+    auto* left = reinterpret_cast<int8_t*>(workspace);
+    auto* left_rows = reinterpret_cast<LeftRow*>(workspace + left_bytes());
+    char* tiles = workspace + left_bytes() + rows_bytes();
+    PackRows(static_cast<const A*>(operands[0]), a_zero, left, left_rows);
+    const bool zeros_in_rows =
+        std::any_of(left_rows, left_rows + rows(), [](const LeftRow& row) { return row.zero != 0; });
     const int64_t blocks = (n + kTileColumns - 1) / kTileColumns;
     // Where there are fewer tiles than threads, their rows are divided too.
-    const int64_t row_parts = std::clamp<int64_t>((slots() + batches * blocks - 1) / std::max<int64_t>(1, batches * blocks),
-                                                  1, std::max<int64_t>(1, m / (4 * kTileRows)));
+    const int64_t row_parts =
+        std::clamp<int64_t>((slots() + batches * blocks - 1) / std::max<int64_t>(1, batches * blocks), 1,
+                            std::max<int64_t>(1, m / (4 * kTileRows)));
     const int64_t rows_each = (m + row_parts - 1) / row_parts;
     const int64_t tasks = batches * blocks * row_parts;
     const int64_t used = std::min(slots(), tasks);
-    const double work = static_cast<double>(tasks) * kTileColumns * static_cast<double>(pairs() * m);
+    const double work = static_cast<double>(tasks) * kTileColumns * static_cast<double>(k() * m);
     // A slot of the workspace each; tasks go round.
-    cpu::ParallelFor(used, work < 32768 ? used : 1, [&](int64_t begin, int64_t end) {
+    cpu::ParallelFor(used, work < 65536 ? used : 1, [&](int64_t begin, int64_t end) {
       for (int64_t slot = begin; slot < end; ++slot) {
-        auto* right = reinterpret_cast<int16_t*>(tiles + slot * tile_bytes());
+        auto* right = reinterpret_cast<uint8_t*>(tiles + slot * tile_bytes());
+        alignas(64) int32_t sums[kTileColumns], zeros[kTileColumns] = {};
         for (int64_t task = slot; task < tasks; task += used) {
           const Begin at = BeginOf(task / (blocks * row_parts));
           const int64_t first = task / row_parts % blocks * kTileColumns, count = std::min(kTileColumns, n - first);
           const int64_t row = task % row_parts * rows_each;
-          GatherPairs(static_cast<const B*>(operands[1]) + at.b, b_zero, first, count, right);
-          RunRows(left + at.a_row * 2 * pairs(), row, std::min(m, row + rows_each), right, at, first, count, operands);
+          for (int64_t c = 0; c < count; ++c) {
+            zeros[c] = Side<B>::RightZero(b_zero == nullptr ? 0 : b_zero[b_zero_per_column ? first + c : 0]);
+          }
+          GatherFours(static_cast<const B*>(operands[1]) + at.b, first, count, right);
+          if (zeros_in_rows) SumColumns(right, Quads(k()), sums);
+          RunRows(left + at.a_row * 4 * Quads(k()), left_rows + at.a_row, row, std::min(m, row + rows_each), right,
+                  zeros, zeros_in_rows ? sums : nullptr, at, first, count, operands);
         }
       }
     });
   }
 
   // Rows [begin, end) of one batch at columns [first, first + count).
-  void RunRows(const int16_t* left, int64_t begin, int64_t end, const int16_t* right, const Begin& at, int64_t first,
-               int64_t count, absl::Span<void* const> operands) const {
+  void RunRows(const int8_t* left, const LeftRow* left_rows, int64_t begin, int64_t end, const uint8_t* right,
+               const int32_t* zeros, const int32_t* column_sums, const Begin& at, int64_t first, int64_t count,
+               absl::Span<void* const> operands) const {
     alignas(64) int32_t tile[kTileRows * kTileColumns];
     const int64_t stride = dst_strides[rank() - 1];
     for (int64_t row = begin; row < end; row += kTileRows) {
       const int64_t rows = std::min(kTileRows, end - row);
-      MultiplyTile(left + row * 2 * pairs(), 2 * pairs(), rows, right, pairs(), count, tile);
+      MultiplyTile(left + row * 4 * Quads(k()), 4 * Quads(k()), rows, right, Quads(k()), count, tile);
       for (int64_t r = 0; r < rows; ++r) {
         auto* to = static_cast<int32_t*>(operands[dst_operand]) + at.dst + (row + r) * dst_strides[rank() - 2] +
                    first * stride;
+        TakeOutZeros(left_rows[row + r], zeros, column_sums, tile + r * kTileColumns);
         const int32_t* from = tile + r * kTileColumns;
         for (int64_t c = 0; c < count; ++c) to[c * stride] = from[c];
         if (bias_operand < 0) continue;
         const int64_t bias_row = bias_dims[rank() - 2] > 1 ? bias_strides[rank() - 2] : 0;
         const int64_t step = bias_dims[rank() - 1] > 1 ? bias_strides[rank() - 1] : 0;
-        const auto* bias = static_cast<const uint32_t*>(operands[bias_operand]) + at.bias + (row + r) * bias_row +
-                           first * step;
+        const auto* bias =
+            static_cast<const uint32_t*>(operands[bias_operand]) + at.bias + (row + r) * bias_row + first * step;
         for (int64_t c = 0; c < count; ++c) to[c * stride] = static_cast<int32_t>(from[c] + bias[c * step]);
       }
     }
@@ -251,13 +261,14 @@ absl::StatusOr<std::unique_ptr<PreparedOp>> PrepareIntegerMatmul(const plan::Mat
     if (!strides.ok()) return strides.status();
     result->bias_dims = DimsOf(op.bias());
     result->bias_strides = *std::move(strides);
-    if (static_cast<int>(result->bias_dims.size()) > rank) return absl::InvalidArgumentError("a bias of too high a rank");
+    if (static_cast<int>(result->bias_dims.size()) > rank)
+      return absl::InvalidArgumentError("a bias of too high a rank");
     PadLeft(result->bias_dims, result->bias_strides, rank);
     for (int i = 0; i < rank; ++i) shapes_agree &= result->bias_dims[i] == 1 || result->bias_dims[i] == dst[i];
     result->bias_operand = operand++;
   }
   if (!shapes_agree) return absl::InvalidArgumentError("an integer matmul's shapes do not agree");
-  double left = kPairElements, right = kPairElements;
+  double left = kQuadBytes, right = kQuadBytes;
   for (int64_t dim : a->dims) left *= static_cast<double>(dim);
   for (int64_t dim : b->dims) right *= static_cast<double>(dim);
   if (left > kMostBytes || right > kMostBytes) {
