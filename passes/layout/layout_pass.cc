@@ -2,7 +2,7 @@
 
 #include "ir/graph/build.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "passes/rewrite.h"
 
 namespace plimsoll::passes {
 namespace {
@@ -247,11 +247,7 @@ class LayoutPass : public mlir::PassWrapper<LayoutPass, mlir::OperationPass<mlir
     patterns.add<SinkThroughDims<graph::PadOp>>(context, std::vector<llvm::StringRef>{"low", "high"});
     patterns.add<SinkThroughDims<graph::SliceOp>>(context, std::vector<llvm::StringRef>{"starts", "sizes", "strides"});
     patterns.add<SinkThroughDims<graph::ResizeOp>>(context, std::vector<llvm::StringRef>{"scales"});
-    mlir::GreedyRewriteConfig config;
-    config.useTopDownTraversal = true;
-    config.enableRegionSimplification = mlir::GreedySimplifyRegionLevel::Disabled;
-    // Where the driver's limit comes first, what was done is right all the same.
-    (void)mlir::applyPatternsAndFoldGreedily(getOperation(), std::move(patterns), config);
+    RewriteGreedily(getOperation(), std::move(patterns));
   }
 };
 

@@ -2,7 +2,7 @@
 
 #include "ir/graph/build.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "passes/rewrite.h"
 
 namespace plimsoll::passes {
 namespace {
@@ -207,12 +207,7 @@ class SimplifyPass : public mlir::PassWrapper<SimplifyPass, mlir::OperationPass<
     patterns.add<Neutral<graph::SubOp>>(context, 0.0, false);
     patterns.add<Neutral<graph::PowOp>>(context, 1.0, false);
     patterns.add<TransposeChain, ReshapeChain, DotOperands, ExpandedOperand, WholeSlice, ConcatOfOne>(context);
-    mlir::GreedyRewriteConfig config;
-    config.useTopDownTraversal = true;
-    config.enableRegionSimplification = mlir::GreedySimplifyRegionLevel::Disabled;
-    if (mlir::failed(mlir::applyPatternsAndFoldGreedily(getOperation(), std::move(patterns), config))) {
-      // Not converged within the driver's limit: what was done is right all the same.
-    }
+    RewriteGreedily(getOperation(), std::move(patterns));
   }
 };
 
