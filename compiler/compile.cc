@@ -39,12 +39,19 @@ class Stopwatch {
 // Shares of the whole, as measured on mid-sized models; for a progress display only.
 double FractionAt(const std::string& stage) {
   const std::pair<const char*, double> shares[] = {
-      {"import", 0},   {"simplify", 0.15}, {"legalize", 0.2}, {"layout", 0.22}, {"post-ops", 0.24}, {"fuse", 0.25},
+      {"import", 0},   {"simplify", 0.15}, {"legalize", 0.2}, {"layout", 0.22}, {"precision", 0.23}, {"post-ops", 0.24}, {"fuse", 0.25},
       {"select", 0.4}, {"schedule", 0.45}, {"codegen", 0.5},  {"emit", 0.9},    {"validate", 0.98}};
   for (const auto& [name, share] : shares) {
     if (stage == name) return share;
   }
   return 1;
+}
+
+absl::StatusOr<std::optional<passes::LowPrecision>> PrecisionOf(const std::string& name) {
+  if (name == "f32") return std::nullopt;
+  if (name == "bf16") return passes::LowPrecision::kBf16;
+  if (name == "f16") return passes::LowPrecision::kF16;
+  return absl::InvalidArgumentError(absl::StrCat("precision '", name, "': there are f32, bf16 and f16"));
 }
 
 absl::StatusOr<onnx_frontend::Imported> ImportModel(const std::string& path, mlir::MLIRContext& context,
@@ -140,6 +147,8 @@ absl::StatusOr<Compiled> Compile(const std::string& model_path, const Options& o
   stage("import");
   absl::StatusOr<ResolvedTarget> target = ResolveTarget(options.target, options.threads);
   if (!target.ok()) return target.status();
+  absl::StatusOr<std::optional<passes::LowPrecision>> precision = PrecisionOf(options.precision);
+  if (!precision.ok()) return precision.status();
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   context.loadDialect<graph::GraphDialect, mlir::func::FuncDialect>();
   absl::StatusOr<onnx_frontend::Imported> imported = ImportModel(model_path, context, options);
@@ -147,7 +156,7 @@ absl::StatusOr<Compiled> Compile(const std::string& model_path, const Options& o
   compiled.report.seconds["import"] = stopwatch.Lap();
 
   RuntimeLibraryModel library(target->plan);
-  PipelineOptions pipeline{options.disabled_passes, stage};
+  PipelineOptions pipeline{options.disabled_passes, stage, *precision};
   absl::Status status = RunPipeline(*imported->module, library, pipeline, compiled.report.seconds);
   if (!status.ok()) return status;
   stopwatch.Lap();

@@ -24,6 +24,7 @@ struct Progress {
 struct Options {
   std::string target = "cpu";                             // cpu[:x86-64-v3|x86-64-v4|native]
   int threads = 0;                                        // 0: all cores that this process may use
+  std::string precision = "f32";                          // what f32 tensors are computed in: f32, bf16 or f16
   std::optional<int64_t> budget_bytes;                    // none: no limit
   std::map<std::string, std::vector<int64_t>> shapes;     // --shapes: by input name
   // Inputs whose value is fixed, as raw little-endian elements; they decide shapes (--values).

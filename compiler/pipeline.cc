@@ -14,6 +14,7 @@
 #include "passes/fuse/fuse_pass.h"
 #include "passes/fuse/post_ops_pass.h"
 #include "passes/layout/layout_pass.h"
+#include "passes/precision/precision_pass.h"
 #include "passes/schedule/schedule_pass.h"
 #include "passes/select/legalize_pass.h"
 #include "passes/select/select_pass.h"
@@ -28,8 +29,9 @@ struct Stage {
   std::function<void(mlir::OpPassManager&)> add;
 };
 
-std::vector<Stage> Stages(RuntimeLibraryModel* library, std::vector<absl::Status>* refusals) {
-  return {
+std::vector<Stage> Stages(RuntimeLibraryModel* library, std::vector<absl::Status>* refusals,
+                          std::optional<passes::LowPrecision> precision) {
+  std::vector<Stage> stages = {
       {"simplify", false,
        [](mlir::OpPassManager& manager) {
          manager.addPass(mlir::createCanonicalizerPass());
@@ -54,6 +56,14 @@ std::vector<Stage> Stages(RuntimeLibraryModel* library, std::vector<absl::Status
        [=](mlir::OpPassManager& manager) { manager.addPass(passes::CreateSelectPass(*library, *refusals)); }},
       {"schedule", false, [](mlir::OpPassManager& manager) { manager.addPass(passes::CreateSchedulePass()); }},
   };
+  if (precision) {
+    // Behind layout: no later stage merges equal casts, which are to go into the kernels of their users.
+    auto after_layout = llvm::find_if(stages, [](const Stage& stage) { return stage.name == std::string("post-ops"); });
+    stages.insert(after_layout, {"precision", true, [=](mlir::OpPassManager& manager) {
+                                   manager.addPass(passes::CreatePrecisionPass(*precision, library));
+                                 }});
+  }
+  return stages;
 }
 
 absl::Status Unsupported(const std::vector<absl::Status>& refusals) {
@@ -66,7 +76,7 @@ absl::Status Unsupported(const std::vector<absl::Status>& refusals) {
 
 std::vector<std::string> PassNames() {
   std::vector<std::string> names;
-  for (const Stage& stage : Stages(nullptr, nullptr)) names.push_back(stage.name);
+  for (const Stage& stage : Stages(nullptr, nullptr, std::nullopt)) names.push_back(stage.name);
   return names;
 }
 
@@ -78,7 +88,7 @@ absl::Status RunPipeline(mlir::ModuleOp module, RuntimeLibraryModel& library, co
         absl::StrCat("no pass '", name, "'; there are ", absl::StrJoin(PassNames(), ", ")));
   }
   std::vector<absl::Status> refusals;
-  for (const Stage& stage : Stages(&library, &refusals)) {
+  for (const Stage& stage : Stages(&library, &refusals, options.precision)) {
     if (!stage.required && llvm::is_contained(options.disabled, stage.name)) continue;
     if (options.on_stage) options.on_stage(stage.name);
     const auto start = std::chrono::steady_clock::now();

@@ -3,18 +3,21 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "compiler/library_model.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "passes/precision/precision_pass.h"
 
 namespace plimsoll::compiler {
 
 struct PipelineOptions {
   std::vector<std::string> disabled;                    // passes' names
   std::function<void(const std::string&)> on_stage;     // before each; may be null
+  std::optional<passes::LowPrecision> precision;        // none: all as the model has it
 };
 
 // Takes an imported module to the form that codegen and emit take. kUnimplemented lists what the library cannot do;

@@ -11,7 +11,7 @@ struct Plugin {
   absl::StatusOr<Compiled> (*compile)(const std::string&, const Options&);
   absl::StatusOr<CheckResult> (*check)(const std::string&, const Options&);
 };
-inline constexpr int kPluginVersion = 2;
+inline constexpr int kPluginVersion = 3;
 inline constexpr char kPluginSymbol[] = "plimsoll_compiler_plugin";  // const Plugin* (*)()
 
 }  // namespace plimsoll::compiler

@@ -36,8 +36,12 @@ int64_t Elements(mlir::Value value) {
 
 // Computing it again costs no more than reading it.
 bool IsCheap(mlir::Operation* op) {
-  return llvm::isa<graph::ExpandOp, graph::IotaOp>(op) ||
-         (llvm::isa<graph::CastOp>(op) && op->getOperand(0).getDefiningOp<graph::ExpandOp>());
+  if (llvm::isa<graph::ExpandOp, graph::IotaOp>(op)) return true;
+  auto cast = llvm::dyn_cast<graph::CastOp>(op);
+  if (!cast) return false;
+  auto from = llvm::dyn_cast<mlir::FloatType>(cast.getOperand().getType().getElementType());
+  auto to = llvm::dyn_cast<mlir::FloatType>(cast.getType().getElementType());
+  return (from && to && from.getWidth() < to.getWidth()) || cast.getOperand().getDefiningOp<graph::ExpandOp>();
 }
 
 class BlockFuser {

@@ -6,6 +6,7 @@
 #include "passes/fuse/fuse_pass.h"
 #include "passes/fuse/post_ops_pass.h"
 #include "passes/layout/layout_pass.h"
+#include "passes/precision/precision_pass.h"
 #include "passes/schedule/schedule_pass.h"
 #include "passes/select/select_pass.h"
 #include "passes/simplify/simplify_pass.h"
@@ -17,6 +18,7 @@ int main(int argc, char** argv) {
   mlir::registerCSEPass();
   plimsoll::passes::RegisterSimplifyPass();
   plimsoll::passes::RegisterLayoutPass();
+  plimsoll::passes::RegisterPrecisionPass();
   plimsoll::passes::RegisterPostOpsPass();
   plimsoll::passes::RegisterFusePass();
   plimsoll::passes::RegisterSelectPass();

@@ -41,6 +41,7 @@ void AddSolve(CLI::App& app, Chosen& chosen);
 struct CompileFlags {
   std::string target = "cpu";
   int threads = 0;
+  std::string precision = "f32";
   std::string budget;
   std::vector<std::string> shapes;
   std::vector<std::string> values;

@@ -8,6 +8,8 @@ namespace plimsoll::cli {
 void AddCompileFlags(CLI::App& command, CompileFlags& flags) {
   command.add_option("--target", flags.target, "cpu, or cpu:x86-64-v3, cpu:x86-64-v4, cpu:native")->capture_default_str();
   command.add_option("--threads", flags.threads, "Threads that the plan is made for (default: all cores)")->check(CLI::Range(1, 1024));
+  command.add_option("--precision", flags.precision, "f32; bf16 or f16: matrix products and what follows them in it, the rest in f32")
+      ->check(CLI::IsMember({"f32", "bf16", "f16"}))->capture_default_str();
   command.add_option("--budget", flags.budget, "Bytes that the plan may take, as 512M or 6GiB (default: no limit)");
   command.add_option("--shapes", flags.shapes, "Shapes of inputs with open dimensions, as x:1x3x224x224,y:8x128; dimensions of the same name follow")->delimiter(',');
   command.add_option("--values", flags.values, "NAME=FILE.pb|FILE.npy: fixes an input that decides shapes")->delimiter(',');
@@ -18,6 +20,7 @@ absl::StatusOr<compiler::Options> ToOptions(const CompileFlags& flags) {
   compiler::Options options;
   options.target = flags.target;
   options.threads = flags.threads;
+  options.precision = flags.precision;
   options.disabled_passes = flags.disabled_passes;
   if (!flags.budget.empty()) {
     absl::StatusOr<int64_t> bytes = ParseBytes(flags.budget);
