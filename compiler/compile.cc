@@ -194,6 +194,7 @@ absl::StatusOr<Compiled> Compile(const std::string& model_path, const Options& o
   plan.set_version(plan::FORMAT_VERSION_CURRENT);
   plan.set_producer("plimsoll 0.1.0");
   plan.set_model_name(model_path.substr(model_path.find_last_of('/') + 1));
+  if (options.precision != "f32") plan.set_precision(options.precision);
   plan.set_smallest_feasible_budget_bytes(plan.certificate().peak_bytes());
   for (const auto& port : imported->inputs) {
     if (!port.fixed) continue;

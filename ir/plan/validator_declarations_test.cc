@@ -13,6 +13,7 @@ using ::testing::HasSubstr;
 TEST(ValidatorTest, P6Declarations) {
   Expect({
       {6, "version 2", [](Plan& p) { p.set_version(2); }},
+      {6, "precision 'f8'", [](Plan& p) { p.set_precision("f8"); }},
       {6, "weights.bin, which holds 160", [](Plan& p) { p.mutable_weights(0)->set_offset(64); }},
       {6, "is negative", [](Plan& p) { p.mutable_weights(0)->set_offset(-1); }},
       {6, "beyond 2^60", [](Plan& p) { p.mutable_weights(2)->set_offset(INT64_MAX - 10); }},

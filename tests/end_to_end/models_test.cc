@@ -95,6 +95,34 @@ TEST_P(Model, GivesTheStoredOutputs) {
   }
 }
 
+// What low precision rounds, over all outputs of a model's first set: spread, not broken.
+TEST_P(Model, StaysNearTheStoredOutputsInLowPrecision) {
+  const std::string folder = GetParam(), model = folder + "/model.onnx";
+  auto check = Compiler().check(model, {});
+  ASSERT_TRUE(check.ok()) << check.status();
+  std::vector<std::string> names;
+  for (const auto& input : check->inputs) names.push_back(input.name);
+  auto sets = FindDataSets(folder);
+  ASSERT_TRUE(sets.ok() && !sets->empty()) << sets.status();
+  auto inputs = ReadTensors(sets->front().folder, "input", names);
+  ASSERT_TRUE(inputs.ok()) << inputs.status();
+  for (const auto& [precision, rms] : {std::pair("bf16", 0.15), std::pair("f16", 0.03)}) {
+    SCOPED_TRACE(precision);
+    compiler::Options options;
+    options.precision = precision;
+    auto compiled = CompileAndLoad(Compiler(), model, options, *inputs);
+    ASSERT_TRUE(compiled.ok()) << compiled.status();
+    EXPECT_EQ(compiled->program->plan().precision(), precision);
+    auto session = runtime::Session::Create(compiled->program);
+    ASSERT_TRUE(session.ok()) << session.status();
+    auto expected = ReadTensors(sets->front().folder, "output", OutputNames(compiled->program->plan()));
+    ASSERT_TRUE(expected.ok()) << expected.status();
+    auto outputs = RunOnce(**session, *inputs);
+    ASSERT_TRUE(outputs.ok()) << outputs.status();
+    ExpectEqual(*outputs, *expected, {0, 0, rms});
+  }
+}
+
 std::string Name(const testing::TestParamInfo<std::string>& info) {
   std::string name = fs::path(info.param).stem().string();
   for (char& c : name) {

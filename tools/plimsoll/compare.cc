@@ -106,15 +106,19 @@ Difference Compare(const Tensor& actual, const Tensor& expected, const Tolerance
   }
   if (!IsFloat(actual.type.dtype())) return CompareExactly(actual, expected);
   const int64_t count = static_cast<int64_t>(actual.bytes.size()) / plan::ElementSize(actual.type.dtype());
-  double scale = 0, worst_excess = 0;
+  double scale = 0, worst_excess = 0, squares = 0, error_squares = 0;
   int64_t worst = -1, wrong = 0;
   for (int64_t i = 0; i < count; ++i) {
     const double a = Element(actual, i), e = Element(expected, i);
-    if (std::isfinite(e)) scale = std::max(scale, std::abs(e));
+    if (std::isfinite(e)) {
+      scale = std::max(scale, std::abs(e));
+      squares += e * e;
+    }
     if (a == e || (std::isnan(a) && std::isnan(e))) continue;
     double error = std::abs(a - e);
     if (!std::isfinite(error)) error = INFINITY;
     difference.largest = std::max(difference.largest, error);
+    error_squares += error * error;
     const double excess = error - (tolerance.absolute + tolerance.relative * std::abs(e));
     if (excess > 0 || std::isnan(excess)) {
       ++wrong;
@@ -122,8 +126,10 @@ Difference Compare(const Tensor& actual, const Tensor& expected, const Tolerance
     }
   }
   difference.largest_relative = scale > 0 ? difference.largest / scale : difference.largest;
-  if (worst >= 0) {
+  difference.rms_relative = std::sqrt(squares > 0 ? error_squares / squares : error_squares);
+  if (tolerance.rms > 0 ? !(difference.rms_relative <= tolerance.rms) : worst >= 0) {
     difference.equal = false;
+    if (worst < 0) worst = 0;
     difference.reason = absl::StrFormat("%d of %d elements differ; the worst, element %d, is %g, expected %g", wrong,
                                         count, worst, Element(actual, worst), Element(expected, worst));
   }

@@ -27,6 +27,17 @@ TEST(Compare, HoldsFloatsToBothTolerances) {
   EXPECT_FALSE(Compare(Make<float>(plan::F32, {0, 100.2f}), expected, tolerance).equal);
 }
 
+TEST(Compare, RootMeanSquareLetsSingleElementsDiffer) {
+  std::vector<float> values(100, 1.0f), other = values;
+  other[7] = 1.3f;
+  const Tensor expected = Make<float>(plan::F32, values), actual = Make<float>(plan::F32, other);
+  EXPECT_NEAR(Compare(actual, expected, {}).rms_relative, 0.03, 1e-6);
+  EXPECT_TRUE(Compare(actual, expected, {1e-3, 1e-4, 0.031}).equal);
+  EXPECT_FALSE(Compare(actual, expected, {1e-3, 1e-4, 0.029}).equal);
+  other[7] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_FALSE(Compare(Make<float>(plan::F32, other), expected, {1e-3, 1e-4, 0.5}).equal);
+}
+
 TEST(Compare, NanEqualsNanOnly) {
   const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
   const Tensor expected = Make<float>(plan::F32, {nan, infinity});

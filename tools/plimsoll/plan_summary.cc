@@ -52,6 +52,7 @@ Json PlanJson(const plan::Plan& plan) {
   json["model"] = plan.model_name();
   json["target"] = plan.target().isa();
   json["threads"] = plan.target().threads();
+  json["precision"] = plan.precision().empty() ? "f32" : plan.precision();
   json["peak_bytes"] = certificate.peak_bytes();
   if (plan.has_budget_bytes()) json["budget_bytes"] = plan.budget_bytes();
   if (plan.has_smallest_feasible_budget_bytes()) {

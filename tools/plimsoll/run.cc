@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
@@ -20,9 +21,19 @@ namespace {
 struct RunFlags {
   std::string subject, outputs, weights_directory;
   std::vector<std::string> inputs, expect;
-  Tolerance tolerance;
+  std::optional<double> relative, absolute, rms;
   CompileFlags compile;
 };
+
+// What was asked for; else numpy's measure, and for low precision a share of the root mean square.
+Tolerance ToleranceOf(const RunFlags& flags, const std::string& precision) {
+  Tolerance tolerance;
+  tolerance.relative = flags.relative.value_or(tolerance.relative);
+  tolerance.absolute = flags.absolute.value_or(tolerance.absolute);
+  if (flags.rms) tolerance.rms = *flags.rms;
+  else if (!flags.relative && !flags.absolute) tolerance.rms = precision == "bf16" ? 5e-2 : precision == "f16" ? 1e-2 : 0;
+  return tolerance;
+}
 
 // Gives a session for each set: always the same one for a plan; for a model, one compiled for the set's shapes.
 class Sessions {
@@ -157,23 +168,25 @@ Outcome Run(const RunFlags& flags, bool json) {
       if (!read.ok()) return {read.status()};
       expected.merge(*read);
     }
+    const Tolerance tolerance = ToleranceOf(flags, (*session)->program().plan().precision());
     for (const std::string& name : names) {
       const Tensor& actual = outputs->at(name);
       Json output = {{"name", name}};
       output["dims"] = std::vector<int64_t>(actual.type.dims().begin(), actual.type.dims().end());
       auto found = expected.find(name);
       if (found != expected.end()) {
-        const Difference difference = Compare(actual, found->second, flags.tolerance);
+        const Difference difference = Compare(actual, found->second, tolerance);
         output["equal"] = difference.equal;
         output["largest_difference"] = difference.largest;
         output["largest_relative_difference"] = difference.largest_relative;
+        output["rms_relative_difference"] = difference.rms_relative;
         if (!difference.equal) {
           outcome.differs = true;
           output["reason"] = difference.reason;
         }
         if (!json) {
-          std::printf("  %-32s %s: largest difference %.3g (%.3g of the largest value)%s%s\n", name.c_str(), difference.equal ? "as expected" : "DIFFERS",
-                      difference.largest, difference.largest_relative, difference.equal ? "" : ": ", difference.reason.c_str());
+          std::printf("  %-32s %s: largest difference %.3g (%.3g of the largest value, rms %.3g)%s%s\n", name.c_str(), difference.equal ? "as expected" : "DIFFERS",
+                      difference.largest, difference.largest_relative, difference.rms_relative, difference.equal ? "" : ": ", difference.reason.c_str());
         }
       } else if (!json) {
         std::printf("  %-32s %lld bytes\n", name.c_str(), static_cast<long long>(actual.bytes.size()));
@@ -194,8 +207,9 @@ void AddRun(CLI::App& app, Chosen& chosen) {
   command->add_option("--inputs", flags->inputs, "Folder with test_data_set_K, one such set, NAME.npy files; or NAME=FILE")->delimiter(',');
   command->add_option("--outputs", flags->outputs, "Writes OUT/test_data_set_K/output_J.pb here");
   command->add_option("--expect", flags->expect, "Folder, as for --inputs, or NAME=FILE: compares with the outputs found there; exit 6 where one differs")->delimiter(',');
-  command->add_option("--rtol", flags->tolerance.relative, "Relative tolerance of floats")->capture_default_str();
-  command->add_option("--atol", flags->tolerance.absolute, "Absolute tolerance of floats")->capture_default_str();
+  command->add_option("--rtol", flags->relative, "Relative tolerance of floats (default: 1e-3)");
+  command->add_option("--atol", flags->absolute, "Absolute tolerance of floats (default: 1e-4)");
+  command->add_option("--rms", flags->rms, "Judges floats by rms(difference) / rms(expected) alone (default for bf16 plans: 5e-2, for f16: 1e-2)");
   command->add_option("--weights", flags->weights_directory, "Folder of external weight files (default: beside the plan)");
   AddCompileFlags(*command, flags->compile);
   AddJson(*command, chosen);

@@ -84,7 +84,6 @@ UNARY(NotOp, isBoolOrInteger, FOLLOW)
   PrecisionClass Op::precisionClass() { return PrecisionClass::precision; }
 BINARY(AddOp, isNumber, true, FOLLOW)
 BINARY(SubOp, isNumber, true, FOLLOW)
-BINARY(MulOp, isNumber, true, FOLLOW)
 BINARY(DivOp, isNumber, true, FOLLOW)
 BINARY(PowOp, isNumber, false, FULL)
 BINARY(MaxOp, isNumber, true, FOLLOW)
@@ -96,6 +95,10 @@ BINARY(ShiftLeftOp, isInteger, true, FOLLOW)
 BINARY(ShiftRightOp, isInteger, true, FOLLOW)
 BINARY(ModOp, isNumber, true, FOLLOW)
 #undef BINARY
+
+PLIMSOLL_INFER(MulOp) { return binary(location, operands, isNumber, true, Type(), types); }
+// A square leaves the range of f16 at 256 and at 0.008.
+PrecisionClass MulOp::precisionClass() { return getLhs() == getRhs() ? PrecisionClass::FULL : PrecisionClass::FOLLOW; }
 
 PLIMSOLL_INFER(IsNanOp) { return unary(location, operands, isFloat, mlir::IntegerType::get(context, 1), types); }
 PrecisionClass IsNanOp::precisionClass() { return PrecisionClass::FOLLOW; }

@@ -11,6 +11,11 @@ namespace {
 
 constexpr int64_t kMostBytes = int64_t{1} << 60;  // sums of two such numbers stay far from overflow
 
+void CheckPrecision(const std::string& precision, Report& report) {
+  if (precision.empty() || precision == "bf16" || precision == "f16") return;
+  report.Add(6, "precision ", Quote(precision), "; bf16, f16 or none was expected");
+}
+
 void CheckTarget(const Target& target, Report& report) {
   if (!Target::Kind_IsValid(target.kind())) report.Add(6, "target: unknown kind ", static_cast<int>(target.kind()));
   if (target.threads() < 0) report.Add(6, "target: ", target.threads(), " threads; 0 or more were expected");
@@ -84,6 +89,7 @@ void CheckArenas(const Plan& plan, Report& report) {
 
 void CheckDeclarations(const Plan& plan, const MemberInfo& members, Report& report) {
   CheckTarget(plan.target(), report);
+  CheckPrecision(plan.precision(), report);
   int64_t length = 0;
   for (const Weight& weight : plan.weights()) {
     if (report.full()) return;

@@ -161,6 +161,7 @@ absl::StatusOr<Recipe> ConvolutionRecipe(const plan::Convolution& given, bool co
     return convolution;
   };
   std::shared_ptr<dnnl::primitive_desc_base> pd = describe(attributes);
+  if (absl::Status fast = RefuseSlowHalves(*src, *pd, post_ops); !fast.ok()) return fast;
   const bool apart = RunsBetterApart(*pd, post_ops);
   if (apart) pd = describe(Attributes());
   auto place = PlaceWeights(recipe, 1, op.weights(), layout, *weights, chosen);

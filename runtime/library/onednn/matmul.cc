@@ -38,37 +38,49 @@ absl::StatusOr<Recipe> MatmulRecipe(const plan::Matmul& op, bool constant_weight
   auto dst = PlainDesc(op.dst(), rank);
   if (!dst.ok()) return dst.status();
 
-  dnnl::primitive_attr attributes = Attributes();
-  dnnl::post_ops post_ops;
-  std::vector<Step::Argument> arguments;
   const bool scaled = op.scale() != 0 && op.scale() != 1;
-  if (scaled) post_ops.append_eltwise(dnnl::algorithm::eltwise_linear, op.scale(), 0);
-  dnnl::memory::desc bias;
-  if (op.has_bias()) {
-    auto desc = PlainDesc(op.bias(), rank);
-    if (!desc.ok()) return desc.status();
-    if (!scaled && IsRowBias(op.bias(), dst->get_dims().back())) {
-      bias = *desc;
-      arguments.push_back({DNNL_ARG_BIAS, bias, {bias_operand}});
-    } else {
-      arguments.push_back({DNNL_ARG_ATTR_MULTIPLE_POST_OP(post_ops.len()) | DNNL_ARG_SRC_1, *desc, {bias_operand}});
-      post_ops.append_binary(dnnl::algorithm::binary_add, *desc);
-    }
-  }
-  if (absl::Status status = AppendPostOps(op.post_ops(), first_post_op, rank, post_ops, arguments); !status.ok()) {
-    return status;
-  }
-  attributes.set_post_ops(post_ops);
-
-  // Without packing, b stays where it is: oneDNN multiplies plain matrices well, and a copy at each run costs more.
   const Layout layout = LayoutOf(op.b(), constant_weights);
-  auto describe = [&](const dnnl::primitive_attr& with) {
+  auto describe = [&](const dnnl::memory::desc& bias, const dnnl::primitive_attr& with) {
+    // Without packing, b stays where it is: oneDNN multiplies plain matrices well, and a copy at each run costs more.
     return std::make_shared<dnnl::matmul::primitive_desc>(
         Engine(), *a, layout == Layout::kGiven ? *b : AnyLayout(*b), bias, *dst, with);
   };
-  auto pd = describe(attributes);
+  dnnl::post_ops post_ops;
+  std::vector<Step::Argument> arguments;
+  dnnl::memory::desc bias;
+  // The bias as the matmul's own, or as the first post-op.
+  auto attempt = [&](bool own_bias) -> absl::StatusOr<std::shared_ptr<dnnl::matmul::primitive_desc>> {
+    post_ops = dnnl::post_ops();
+    arguments.clear();
+    bias = dnnl::memory::desc();
+    if (scaled) post_ops.append_eltwise(dnnl::algorithm::eltwise_linear, op.scale(), 0);
+    if (op.has_bias()) {
+      auto desc = PlainDesc(op.bias(), rank);
+      if (!desc.ok()) return desc.status();
+      if (own_bias) {
+        bias = *desc;
+        arguments.push_back({DNNL_ARG_BIAS, bias, {bias_operand}});
+      } else {
+        arguments.push_back({DNNL_ARG_ATTR_MULTIPLE_POST_OP(post_ops.len()) | DNNL_ARG_SRC_1, *desc, {bias_operand}});
+        post_ops.append_binary(dnnl::algorithm::binary_add, *desc);
+      }
+    }
+    if (absl::Status status = AppendPostOps(op.post_ops(), first_post_op, rank, post_ops, arguments); !status.ok()) {
+      return status;
+    }
+    dnnl::primitive_attr attributes = Attributes();
+    attributes.set_post_ops(post_ops);
+    return describe(bias, attributes);
+  };
+  const bool own_bias = op.has_bias() && !scaled && IsRowBias(op.bias(), dst->get_dims().back());
+  auto made = attempt(own_bias);
+  // Some kernels for f16 take no bias of their own.
+  if (made.ok() && own_bias && IsReference(**made)) made = attempt(false);
+  if (!made.ok()) return made.status();
+  std::shared_ptr<dnnl::matmul::primitive_desc> pd = *std::move(made);
+  if (absl::Status fast = RefuseSlowHalves(*a, *pd, post_ops); !fast.ok()) return fast;
   const bool apart = RunsBetterApart(*pd, post_ops);
-  if (apart) pd = describe(Attributes());
+  if (apart) pd = describe(bias, Attributes());
   auto place = PlaceWeights(recipe, 1, op.b(), layout, *b, pd->weights_desc());
   if (!place.ok()) return place.status();
   std::vector<Step::Argument> own = apart ? WithoutPostOps(arguments) : arguments;

@@ -94,8 +94,18 @@ absl::Status AppendPostOps(const PostOpList& list, int operand, int rank, dnnl::
   return absl::OkStatus();
 }
 
+bool IsReference(const dnnl::primitive_desc_base& pd) { return std::string(pd.impl_info_str()).rfind("ref", 0) == 0; }
+
+absl::Status RefuseSlowHalves(const dnnl::memory::desc& src, const dnnl::primitive_desc_base& pd,
+                              const dnnl::post_ops& ops) {
+  const dnnl::memory::data_type type = src.get_data_type();
+  const bool half = type == dnnl::memory::data_type::bf16 || type == dnnl::memory::data_type::f16;
+  if (!half || ops.len() > 0 || !IsReference(pd)) return absl::OkStatus();
+  return absl::UnimplementedError("oneDNN has reference loops alone for these types and shapes");
+}
+
 bool RunsBetterApart(const dnnl::primitive_desc_base& pd, const dnnl::post_ops& ops) {
-  if (std::string(pd.impl_info_str()).rfind("ref", 0) != 0 || ops.len() == 0) return false;
+  if (!IsReference(pd) || ops.len() == 0) return false;
   for (int i = 0; i < ops.len(); ++i) {
     if (ops.kind(i) == dnnl::primitive::kind::sum) return false;  // needs what the destination held
   }

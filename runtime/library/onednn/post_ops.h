@@ -17,8 +17,13 @@ int PostOpOperands(const PostOpList& list);
 absl::Status AppendPostOps(const PostOpList& list, int operand, int rank, dnnl::post_ops& ops,
                            std::vector<Step::Argument>& arguments);
 
-// Whether oneDNN has nothing but its reference loops for `pd`, a thousand times slower, and `ops` can be run after the
-// operation instead.
+// Whether oneDNN has nothing but its reference loops for `pd`, a thousand times slower.
+bool IsReference(const dnnl::primitive_desc_base& pd);
+// kUnimplemented where that is so for an operation on bf16 or f16 without post-ops: in f32, between casts, it is faster.
+absl::Status RefuseSlowHalves(const dnnl::memory::desc& src, const dnnl::primitive_desc_base& pd,
+                              const dnnl::post_ops& ops);
+
+// Whether `pd` is such and `ops` can be run after the operation instead.
 bool RunsBetterApart(const dnnl::primitive_desc_base& pd, const dnnl::post_ops& ops);
 
 // Runs `ops` as primitives of their own, in place on `dst`. `arguments` as AppendPostOps gave them.
