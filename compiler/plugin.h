@@ -2,6 +2,7 @@
 #pragma once
 
 #include "compiler/compile.h"
+#include "compiler/gpus.h"
 
 namespace plimsoll::compiler {
 
@@ -10,6 +11,7 @@ struct Plugin {
   int version;
   absl::StatusOr<Compiled> (*compile)(const std::string&, const Options&);
   absl::StatusOr<CheckResult> (*check)(const std::string&, const Options&);
+  absl::StatusOr<std::vector<GpuInfo>> (*gpus)(const std::string&);
 };
 inline constexpr int kPluginVersion = 3;
 inline constexpr char kPluginSymbol[] = "plimsoll_compiler_plugin";  // const Plugin* (*)()

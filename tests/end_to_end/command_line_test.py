@@ -80,6 +80,28 @@ class CommandLine(unittest.TestCase):
         self.assertGreater(checked["memory_bytes"]["activations"], 0)
         self.assertGreater(checked["flops"], 0)
 
+    def test_gpus(self):
+        catalogue = self.json("gpus")["gpus"]
+        self.assertGreater(len(catalogue), 8)
+        for gpu in catalogue:
+            self.assertLess(gpu["budget_bytes"], gpu["figures"]["memory_bytes"]["value"])
+            self.assertTrue(all(figure["source"] for figure in gpu["figures"].values()))
+        self.assertEqual(self.json("gpus", "H100")["gpus"][0]["architecture"], "sm_90")
+        self.call("gpus", "abacus", expect=2, says=["abacus", "h200"])
+
+    def test_low_precision(self):
+        full = self.compile()
+        low = self.compile("--precision=bf16")
+        self.assertEqual((full["precision"], low["precision"]), ("f32", "bf16"))
+        result = self.json("run", self.plan, f"--inputs={DATA}", f"--expect={DATA}")
+        with open("/proc/cpuinfo") as file:
+            has_low = "avx512bw" in file.read()
+        if has_low:   # elsewhere the library has no bf16, and all stays in f32
+            self.assertLess(low["memory_bytes"]["weights"], 0.7 * full["memory_bytes"]["weights"])
+            self.assertGreater(result["sets"][0]["outputs"][0]["rms_relative_difference"], 1e-5)
+            self.call("run", self.plan, f"--inputs={DATA}", f"--expect={DATA}", "--rtol=1e-6", "--atol=1e-7", expect=6)
+        self.call("compile", MODEL, "-o", self.plan, SHAPES, "--precision=f12", expect=2, says=["f12"])
+
     def test_smallest_budget_and_one_byte_less(self):
         refused = self.compile("--budget=64K", expect=3)
         self.assertFalse(os.path.exists(self.plan))

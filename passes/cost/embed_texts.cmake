@@ -1,0 +1,11 @@
+# Writes OUTPUT, a header with the *.textproto of FOLDER as strings.
+file(GLOB texts ${FOLDER}/*.textproto)
+set(header "// Made by embed_texts.cmake.\n#pragma once\n\nnamespace plimsoll::hardware {\n\n")
+string(APPEND header "struct HardwareText {\n  const char* file;\n  const char* text;\n};\n\ninline constexpr HardwareText kHardwareTexts[] = {\n")
+foreach(text ${texts})
+  get_filename_component(name ${text} NAME)
+  file(READ ${text} content)
+  string(APPEND header "    {\"${name}\", R\"__(${content})__\"},\n")
+endforeach()
+string(APPEND header "};\n\n}  // namespace plimsoll::hardware\n")
+file(WRITE ${OUTPUT} "${header}")
