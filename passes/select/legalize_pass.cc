@@ -169,25 +169,52 @@ class Legalizer {
   bool failed_ = false;
 };
 
+// Everything but some element types.
+class LackingLibrary : public LibraryModel {
+ public:
+  explicit LackingLibrary(llvm::SmallVector<std::string> lacks) : lacks_(std::move(lacks)) {}
+
+  absl::StatusOr<LibraryAnswer> Ask(mlir::Operation* op, bool) override {
+    std::string element;
+    llvm::raw_string_ostream(element) << ElementOf(op->getOperand(0));
+    if (llvm::is_contained(lacks_, element)) return absl::UnimplementedError("no " + element);
+    return LibraryAnswer();
+  }
+
+ private:
+  llvm::SmallVector<std::string> lacks_;
+};
+
 class LegalizePass : public mlir::PassWrapper<LegalizePass, mlir::OperationPass<mlir::func::FuncOp>> {
  public:
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(LegalizePass)
 
-  explicit LegalizePass(LibraryModel& library) : library_(library) {}
+  LegalizePass() = default;
+  LegalizePass(const LegalizePass& other) : PassWrapper(other), library_(other.library_) {}
+  explicit LegalizePass(LibraryModel& library) : library_(&library) {}
+
+  llvm::StringRef getArgument() const override { return "plimsoll-legalize"; }
+  llvm::StringRef getDescription() const override { return "What the library cannot do as it stands, said otherwise"; }
 
   void runOnOperation() override {
+    LackingLibrary lacking(llvm::SmallVector<std::string>(lacks_.begin(), lacks_.end()));
+    LibraryModel& library = library_ != nullptr ? *library_ : lacking;
     const LoadTime load_time(getOperation());
     llvm::SmallVector<mlir::Operation*> calls;
     getOperation()->walk([&](graph::LibraryCallInterface op) { calls.push_back(op); });
-    for (mlir::Operation* op : calls) Legalizer(op, library_, load_time).Run();
+    for (mlir::Operation* op : calls) Legalizer(op, library, load_time).Run();
   }
 
  private:
-  LibraryModel& library_;
+  ListOption<std::string> lacks_{*this, "lacks", llvm::cl::desc("element types that the library lacks")};
+  LibraryModel* library_ = nullptr;
 };
 
 }  // namespace
 
 std::unique_ptr<mlir::Pass> CreateLegalizePass(LibraryModel& library) { return std::make_unique<LegalizePass>(library); }
+void RegisterLegalizePass() {
+  mlir::registerPass([]() -> std::unique_ptr<mlir::Pass> { return std::make_unique<LegalizePass>(); });
+}
 
 }  // namespace plimsoll::passes

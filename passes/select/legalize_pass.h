@@ -15,5 +15,7 @@ namespace plimsoll::passes {
 //   averages that count a part of the padding -> all of it, times a constant
 // What remains is left to the select pass, which refuses it.
 std::unique_ptr<mlir::Pass> CreateLegalizePass(LibraryModel& library);
+// plimsoll-legalize{lacks=bf16,i16}: with a library that knows everything but these element types.
+void RegisterLegalizePass();
 
 }  // namespace plimsoll::passes

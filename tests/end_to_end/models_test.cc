@@ -67,14 +67,19 @@ void ExpectEqual(const Tensors& outputs, const std::map<std::string, Tensor>& ex
   }
 }
 
+std::vector<std::string> InputNamesOf(const compiler::CheckResult& check) {
+  std::vector<std::string> names;
+  for (const auto& input : check.inputs) names.push_back(input.name);
+  return names;
+}
+
 class Model : public testing::TestWithParam<std::string> {};
 
 TEST_P(Model, GivesTheStoredOutputs) {
   const std::string folder = GetParam(), model = folder + "/model.onnx";
   auto check = Compiler().check(model, {});
   ASSERT_TRUE(check.ok()) << check.status();
-  std::vector<std::string> names;
-  for (const auto& input : check->inputs) names.push_back(input.name);
+  const std::vector<std::string> names = InputNamesOf(*check);
   auto sets = FindDataSets(folder);
   ASSERT_TRUE(sets.ok()) << sets.status();
   for (const DataSet& set : *sets) {
@@ -100,8 +105,7 @@ TEST_P(Model, StaysNearTheStoredOutputsInLowPrecision) {
   const std::string folder = GetParam(), model = folder + "/model.onnx";
   auto check = Compiler().check(model, {});
   ASSERT_TRUE(check.ok()) << check.status();
-  std::vector<std::string> names;
-  for (const auto& input : check->inputs) names.push_back(input.name);
+  const std::vector<std::string> names = InputNamesOf(*check);
   auto sets = FindDataSets(folder);
   ASSERT_TRUE(sets.ok() && !sets->empty()) << sets.status();
   auto inputs = ReadTensors(sets->front().folder, "input", names);

@@ -8,6 +8,7 @@
 #include "passes/layout/layout_pass.h"
 #include "passes/precision/precision_pass.h"
 #include "passes/schedule/schedule_pass.h"
+#include "passes/select/legalize_pass.h"
 #include "passes/select/select_pass.h"
 #include "passes/simplify/simplify_pass.h"
 
@@ -21,6 +22,7 @@ int main(int argc, char** argv) {
   plimsoll::passes::RegisterPrecisionPass();
   plimsoll::passes::RegisterPostOpsPass();
   plimsoll::passes::RegisterFusePass();
+  plimsoll::passes::RegisterLegalizePass();
   plimsoll::passes::RegisterSelectPass();
   plimsoll::passes::RegisterSchedulePass();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Passes of the dialect graph\n", registry));
