@@ -1,6 +1,7 @@
 #include "passes/checkpoint/bound.h"
 
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 namespace plimsoll::checkpoint {
@@ -27,7 +28,7 @@ Relaxation Relax(const Graph& graph, int64_t budget) {
   std::vector<Span> spans;
   for (int v = 0; v < n; ++v) {
     const double size = static_cast<double>(graph.size[v]);
-    forced[v] += size;
+    forced[v] += size + static_cast<double>(graph.workspace[v]);
     int previous = v;
     for (int user : graph.users[v]) {
       forced[user] += size;
@@ -52,7 +53,8 @@ Relaxation Relax(const Graph& graph, int64_t budget) {
   for (const Span& span : spans) {
     const int first = index[span.first], last = index[span.last];
     if (first < last)
-      relaxation.intervals.push_back({first, last, static_cast<double>(graph.size[span.v]), graph.cost[span.v]});
+      relaxation.intervals.push_back({first, last, static_cast<double>(graph.size[span.v]),
+                                      graph.once[span.v] ? std::numeric_limits<double>::infinity() : graph.cost[span.v]});
   }
   return relaxation;
 }

@@ -9,9 +9,11 @@ namespace {
 
 class Constructor {
  public:
-  Constructor(const Graph& graph, int64_t budget)
+  // `keep_once`: what must not be computed again is kept to the end, in case something that reads it is.
+  Constructor(const Graph& graph, int64_t budget, bool keep_once)
       : graph_(graph),
         budget_(budget),
+        keep_once_(keep_once),
         held_(graph.nodes(), 0),
         pins_(graph.nodes(), 0),
         need_(graph.nodes(), 0),
@@ -24,7 +26,7 @@ class Constructor {
         need_[v] = std::max(need_[v], before + need_[u]);
         before += static_cast<double>(graph.size[u]);
       }
-      need_[v] = std::max(need_[v], before + static_cast<double>(graph.size[v]));
+      need_[v] = std::max(need_[v], before + static_cast<double>(graph.size[v] + graph.workspace[v]));
     }
   }
 
@@ -84,11 +86,12 @@ class Constructor {
 
   bool Compute(int v) {
     if (static_cast<int64_t>(sequence_.size()) > limit_ || ++calls_ > 20 * limit_ || depth_ > 5'000) return false;
+    if (graph_.once[v] && v != now_) return false;
     ++depth_;
     bool done = Gather(graph_.inputs[v]);
     --depth_;
     if (!done) return false;
-    done = MakeRoom(graph_.size[v]);
+    done = MakeRoom(graph_.size[v] + graph_.workspace[v]);
     if (done) {
       held_[v] = 1;
       used_ += graph_.size[v];
@@ -112,6 +115,7 @@ class Constructor {
       for (int v = 0; v < graph_.nodes(); ++v) {
         if (!held_[v] || pins_[v] > 0 || graph_.size[v] == 0) continue;
         const int use = NextUse(v);
+        if (graph_.once[v] && (use >= 0 || keep_once_)) continue;
         double score = -1;  // nobody needs it in the order, but perhaps to compute something again
         if (use >= 0) {
           double cost = graph_.cost[v] + 1e-9 * graph_.total_cost;
@@ -134,6 +138,7 @@ class Constructor {
 
   const Graph& graph_;
   const int64_t budget_;
+  const bool keep_once_;
   std::vector<char> held_;
   std::vector<int> pins_;
   std::vector<double> need_;  // bytes; a sum along a path, which may leave int64
@@ -146,9 +151,16 @@ class Constructor {
 }  // namespace
 
 std::vector<int> Construct(const Graph& graph, int64_t budget) {
-  std::vector<int> sequence = Constructor(graph, budget).Run();
-  if (!sequence.empty() && PeakOf(graph, sequence) > budget) sequence.clear();
-  return sequence;
+  std::vector<int> best;
+  bool any_once = false;
+  for (char once : graph.once) any_once = any_once || once;
+  for (bool keep_once : {false, true}) {
+    if (keep_once && !any_once) continue;
+    std::vector<int> sequence = Constructor(graph, budget, keep_once).Run();
+    if (sequence.empty() || PeakOf(graph, sequence) > budget) continue;
+    if (best.empty() || CostOf(graph, sequence) < CostOf(graph, best)) best = std::move(sequence);
+  }
+  return best;
 }
 
 }  // namespace plimsoll::checkpoint

@@ -143,12 +143,14 @@ class Search {
       next.held.Take(v);
       next.held |= inputs_[v];
       next.left -= first;
-      const int64_t bytes = Held(next.held) + graph_.size[v];
+      const int64_t bytes = Held(next.held) + graph_.size[v] + graph_.workspace[v];
       if (bytes > budget_) return;
+      const bool more = graph_.fixed ? !first : Needed(next.held, v);
+      if (more && graph_.once[v]) return;
       double key = entry.key;
       if (by_memory_) {
         key = std::max(key, static_cast<double>(bytes));
-      } else if (graph_.fixed ? !first : Needed(next.held, v)) {
+      } else if (more) {
         key += graph_.cost[v];
       }
       Push(next, key, entry.visit, v);
@@ -159,7 +161,7 @@ class Search {
     });
   }
 
-  // Whether v has to be computed once more before `held` can be in memory.
+  // Whether v has to be computed once more, before `held` can be in memory.
   bool Needed(const Set<kWords>& held, int v) const {
     bool needed = held.Has(v);
     held.ForEach([&](int u) { needed = needed || ancestors_[u].Has(v); });

@@ -17,6 +17,8 @@ Graph BuildGraph(const Problem& problem, absl::Span<const int> order) {
   for (int i = 0; i < n; ++i) {
     const Node& node = problem.nodes[order[i]];
     graph.size.push_back(node.size);
+    graph.workspace.push_back(node.workspace);
+    graph.once.push_back(node.once);
     graph.cost.push_back(node.cost);
     graph.total_cost += node.cost;
     for (int u : node.inputs) graph.inputs[i].push_back(rank[u]);
@@ -42,6 +44,8 @@ int64_t PeakOf(const Graph& graph, absl::Span<const int> sequence) {
   for (int i = 0; i < length; ++i) {
     change[i] += graph.size[sequence[i]];
     change[last[i] + 1] -= graph.size[sequence[i]];
+    change[i] += graph.workspace[sequence[i]];
+    change[i + 1] -= graph.workspace[sequence[i]];
   }
   int64_t memory = 0, peak = 0;
   for (int i = 0; i < length; ++i) peak = std::max(peak, memory += change[i]);

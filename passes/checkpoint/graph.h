@@ -15,6 +15,8 @@ struct Graph {
   bool fixed = false;         // first computations come in the order of the indices
   std::vector<int> original;  // by node: its index in the problem
   std::vector<int64_t> size;  // bytes
+  std::vector<int64_t> workspace;  // bytes, while a node is computed
+  std::vector<char> once;          // not to be computed again
   std::vector<double> cost;
   std::vector<std::vector<int>> inputs;  // ascending, without repetition
   std::vector<std::vector<int>> users;   // ascending

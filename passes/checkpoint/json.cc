@@ -88,8 +88,18 @@ absl::Status ReadNodes(const Json& document, NamedProblem& named, Index& index) 
     if (!size.ok()) return size.status();
     absl::StatusOr<double> cost = Cost(item["cost"], absl::StrCat(where, ".cost"));
     if (!cost.ok()) return cost.status();
+    Node node{*size, *cost, {}};
+    if (item.contains("workspace")) {
+      absl::StatusOr<int64_t> workspace = Bytes(item["workspace"], absl::StrCat(where, ".workspace"));
+      if (!workspace.ok()) return workspace.status();
+      node.workspace = *workspace;
+    }
+    if (const auto once = item.find("once"); once != item.end()) {
+      if (!once->is_boolean()) return Error(absl::StrCat(where, ".once"), absl::StrCat("expected a boolean, ", Found(*once)));
+      node.once = once->get<bool>();
+    }
     named.nodes.push_back(*std::move(id));
-    named.problem.nodes.push_back({*size, *cost, {}});
+    named.problem.nodes.push_back(std::move(node));
   }
   return absl::OkStatus();
 }
@@ -186,7 +196,9 @@ std::string WriteProblem(const NamedProblem& named) {
   for (size_t v = 0; v < named.problem.nodes.size(); ++v) {
     const Node& node = named.problem.nodes[v];
     absl::StrAppend(&text, v ? ",\n" : "\n", "{\"id\":", named.nodes[v], ",\"cost\":", Number(node.cost),
-                    ",\"size\":", node.size, "}");
+                    ",\"size\":", node.size);
+    if (node.workspace > 0) absl::StrAppend(&text, ",\"workspace\":", node.workspace);
+    absl::StrAppend(&text, node.once ? ",\"once\":true}" : "}");
     for (int u : node.inputs)
       absl::StrAppend(&edges, edges.empty() ? "" : ",", "[", named.nodes[u], ",", named.nodes[v], "]");
   }

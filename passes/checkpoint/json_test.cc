@@ -38,6 +38,20 @@ TEST(JsonTest, ReadsTheFormat) {
   EXPECT_THAT(named->budgets, ElementsAre(14));
 }
 
+TEST(JsonTest, WorkspaceAndOnce) {
+  const auto named = ReadProblem(Replaced("\"size\":4", "\"size\":4,\"workspace\":7,\"once\":true"));
+  ASSERT_TRUE(named.ok()) << named.status();
+  EXPECT_EQ(named->problem.nodes[1].workspace, 7);
+  EXPECT_TRUE(named->problem.nodes[1].once);
+  EXPECT_FALSE(named->problem.nodes[0].once);
+  const auto again = ReadProblem(WriteProblem(*named));
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->problem.nodes[1].workspace, 7);
+  EXPECT_TRUE(again->problem.nodes[1].once);
+  EXPECT_THAT(Refused(Replaced("\"size\":4", "\"size\":4,\"workspace\":-7")), HasSubstr("nodes[1].workspace"));
+  EXPECT_THAT(Refused(Replaced("\"size\":4", "\"size\":4,\"once\":1")), HasSubstr("nodes[1].once: expected a boolean"));
+}
+
 TEST(JsonTest, Defaults) {
   auto named = ReadProblem(Replaced("\"outputs\":[\"b\"],", ""));
   ASSERT_TRUE(named.ok()) << named.status();

@@ -75,7 +75,10 @@ absl::Status Check(const Problem& problem) {
   for (int v = 0; v < n; ++v) {
     const Node& node = problem.nodes[v];
     if (node.size < 0) return absl::InvalidArgumentError(absl::StrCat("node ", v, " has a negative size, ", node.size));
-    if (__builtin_add_overflow(total, node.size, &total)) {
+    if (node.workspace < 0) {
+      return absl::InvalidArgumentError(absl::StrCat("node ", v, " has a negative workspace, ", node.workspace));
+    }
+    if (__builtin_add_overflow(total, node.size, &total) || __builtin_add_overflow(total, node.workspace, &total)) {
       return absl::InvalidArgumentError(absl::StrCat("the sum of all sizes overflows 63 bits at node ", v));
     }
     cost += node.cost;
@@ -136,6 +139,9 @@ absl::StatusOr<std::vector<int64_t>> Memory(const Problem& problem, absl::Span<c
       }
       last[copy[u]] = i;
     }
+    if (copy[v] >= 0 && problem.nodes[v].once) {
+      return absl::InvalidArgumentError(absl::StrCat("step ", i, " computes node ", v, " again, which must not be"));
+    }
     if (copy[v] < 0) {
       if (!problem.order.empty() && problem.order[firsts] != v) {
         return absl::InvalidArgumentError(absl::StrCat("step ", i, " computes node ", v,
@@ -154,6 +160,8 @@ absl::StatusOr<std::vector<int64_t>> Memory(const Problem& problem, absl::Span<c
   for (int i = 0; i < length; ++i) {
     memory[i] += problem.nodes[sequence[i]].size;
     memory[last[i] + 1] -= problem.nodes[sequence[i]].size;
+    memory[i] += problem.nodes[sequence[i]].workspace;
+    memory[i + 1] -= problem.nodes[sequence[i]].workspace;
   }
   for (int i = 1; i < length; ++i) memory[i] += memory[i - 1];
   memory.pop_back();
@@ -181,7 +189,9 @@ int64_t Floor(const Problem& problem) {
   };
   const int n = static_cast<int>(problem.nodes.size());
   int64_t floor = once(problem.outputs, n);
-  for (int v : OrderOf(problem)) floor = std::max(floor, problem.nodes[v].size + once(problem.nodes[v].inputs, v));
+  for (int v : OrderOf(problem)) {
+    floor = std::max(floor, problem.nodes[v].size + problem.nodes[v].workspace + once(problem.nodes[v].inputs, v));
+  }
   return floor;
 }
 

@@ -13,8 +13,8 @@ namespace plimsoll::checkpoint {
 // The rematerialization problem: in which sequence are the nodes of a graph computed, some of them more than once, so
 // that memory stays within a budget and the cost is least?
 //
-// A node makes one output. Computing it needs the outputs of all its inputs, and its own, in memory at once. Memory at
-// a step of the sequence is the sum of the outputs held; an output is freed after its last use before its next
+// A node makes one output. Computing it needs the outputs of all its inputs, its own and its workspace in memory at
+// once. Memory at a step of the sequence is the sum of the outputs held and of the workspace of what is computed; an output is freed after its last use before its next
 // computation, or after its own step where there is none. At the end the outputs of `Problem::outputs` are in memory.
 // Every node is computed at least once, as in Checkmate and Moccasin (a node that nobody reads may be the update of a
 // weight), apart from those that a given `order` leaves out.
@@ -23,6 +23,8 @@ struct Node {
   int64_t size = 0;         // bytes of the output
   double cost = 0;          // of one computation: finite, not negative; any unit
   std::vector<int> inputs;  // node indices; a repeated index counts once
+  int64_t workspace = 0;    // bytes that are taken while it is computed, and no longer
+  bool once = false;        // it must not be computed again: an input of the model, or what is not repeatable
 };
 
 struct Problem {
@@ -40,7 +42,7 @@ struct Solution {
   bool proven_optimal = false;  // cost == lower_bound, up to rounding
 };
 
-// Refuses what is not a problem with kInvalidArgument and the index that is to blame: unknown inputs, negative sizes or
+// Refuses what is not a problem with kInvalidArgument and the index that is to blame: unknown inputs, negative bytes or
 // costs, sums that leave int64, cycles, an order that is not topological or leaves out what it needs.
 absl::Status Check(const Problem& problem);
 
@@ -55,7 +57,7 @@ int64_t PeakWithoutRematerialization(const Problem& problem);
 // The fixed order; else the order of the indices where that is topological; else some topological order.
 std::vector<int> OrderOf(const Problem& problem);
 
-// The memory that no sequence can do without: the largest inputs + output of one node, and the outputs.
+// The memory that no sequence can do without: the largest inputs + output + workspace of one node, and the outputs.
 int64_t Floor(const Problem& problem);
 
 }  // namespace plimsoll::checkpoint

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
@@ -28,7 +29,7 @@ std::vector<int> LowPeakOrder(const Problem& problem, int64_t budget, int64_t* b
   schedule::Problem ordering;
   for (size_t v = 0; v < problem.nodes.size(); ++v) {
     ordering.tensors.push_back({problem.nodes[v].size});
-    ordering.nodes.push_back({problem.nodes[v].inputs, {static_cast<int>(v)}, 0});
+    ordering.nodes.push_back({problem.nodes[v].inputs, {static_cast<int>(v)}, problem.nodes[v].workspace});
   }
   ordering.outputs = problem.outputs;
   schedule::Options options;
@@ -58,7 +59,7 @@ class OneBudget {
     answer_.memory_bound = std::max(answer_.memory_bound, memory_bound);
     if (Floor(problem_) > budget_) {
       answer_.status = absl::ResourceExhaustedError(
-          absl::StrCat("infeasible: the largest inputs and output of one node, or the outputs, take ", Floor(problem_),
+          absl::StrCat("infeasible: the largest inputs, output and workspace of one node, or the outputs, take ", Floor(problem_),
                        " bytes, the budget is ", budget_));
       return answer_;
     }
@@ -85,7 +86,13 @@ class OneBudget {
       graph_ = BuildGraph(problem_, order);
       if (PeakOf(graph_, best) <= budget_) return Finish(best, 0);
       // No order without recomputation fits: something is computed twice.
-      if (bound > budget_) extra_ = *std::min_element(graph_.cost.begin(), graph_.cost.end());
+      if (bound > budget_) {
+        double least = std::numeric_limits<double>::infinity();
+        for (int v = 0; v < graph_.nodes(); ++v) {
+          if (!graph_.once[v]) least = std::min(least, graph_.cost[v]);
+        }
+        if (least < std::numeric_limits<double>::infinity()) extra_ = least;
+      }
     }
     const std::vector<int> start = best;
 

@@ -24,6 +24,13 @@ Problem RandomProblem(int n, bool fixed, uint32_t seed) {
     }
     if (v > 0 && problem.nodes[v].inputs.empty() && random.Below(3) > 0) problem.nodes[v].inputs.push_back(v - 1);
   }
+  // A third of the problems has workspace, and nodes that may be computed once only.
+  if (seed % 3 == 2) {
+    for (Node& node : problem.nodes) {
+      if (random.Below(3) == 0) node.workspace = random.Below(6);
+      node.once = random.Below(4) == 0;
+    }
+  }
   problem.outputs.push_back(n - 1);
   if (random.Below(3) == 0) problem.outputs.push_back(random.Below(n));
   if (fixed) {
@@ -77,8 +84,9 @@ std::optional<double> BruteForceCost(const Problem& problem, int64_t budget) {
     for (int v = 0; v < n; ++v) {
       if (held >> v & 1) {
         push({held & ~(1u << v), computed}, cost);
-      } else if ((all >> v & 1) && (inputs[v] & ~held) == 0 && bytes(held | 1u << v) <= budget) {
+      } else if ((all >> v & 1) && (inputs[v] & ~held) == 0 && bytes(held | 1u << v) + problem.nodes[v].workspace <= budget) {
         const bool first = !(computed >> v & 1);
+        if (!first && problem.nodes[v].once) continue;
         if (fixed && first && problem.order[__builtin_popcount(computed)] != v) continue;
         push({held | 1u << v, computed | 1u << v}, cost + problem.nodes[v].cost);
       }

@@ -55,6 +55,8 @@ void Timeline::Spread() {
     for (size_t i = 0; i < copies_[v].size(); ++i) {
       memory_[copies_[v][i]] += size;
       memory_[ends_[v][i] + 1] -= size;
+      memory_[copies_[v][i]] += static_cast<double>(graph_->workspace[v]);
+      memory_[copies_[v][i] + 1] -= static_cast<double>(graph_->workspace[v]);
     }
   }
   overload_ = 0;
@@ -146,6 +148,10 @@ bool Timeline::Replace(int v, const std::vector<int>& copies) {
   }
   cost_ += graph_->cost[v] * (static_cast<double>(copies.size()) - static_cast<double>(old_copies.size()));
   length_ += static_cast<int>(copies.size()) - static_cast<int>(old_copies.size());
+  if (graph_->workspace[v] > 0) {
+    for (int s : old_copies) AddMemory(s, s, -static_cast<double>(graph_->workspace[v]));
+    for (int s : copies) AddMemory(s, s, static_cast<double>(graph_->workspace[v]));
+  }
   for (int s : old_copies) at_[s] = -1;
   for (int s : copies) at_[s] = v;
   std::swap(ends_[v], new_ends_[inputs.size()]);
@@ -161,6 +167,7 @@ bool Timeline::Replace(int v, const std::vector<int>& copies) {
 }
 
 bool Timeline::Add(int v, int slot) {
+  if (graph_->once[v]) return false;
   std::vector<int> copies = copies_[v];
   const auto at = std::upper_bound(copies.begin(), copies.end(), slot);
   if (graph_->fixed && at == copies.begin()) return false;

@@ -71,7 +71,7 @@ std::vector<int> ForestOrder(const Graph& graph) {
     }
     // A root that is no output is freed at once.
     const int64_t kept = graph.output[v] || !graph.users[v].empty() ? graph.size[v] : 0;
-    stretches.push_back({graph.size[v], kept - inputs, {v}});
+    stretches.push_back({graph.size[v] + graph.workspace[v], kept - inputs, {v}});
     of[v] = Normalize(std::move(stretches));
     if (graph.users[v].empty()) Merge(all, std::move(of[v]));
   }

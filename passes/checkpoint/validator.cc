@@ -36,7 +36,9 @@ absl::Status Validate(const Problem& problem, int64_t budget, const Solution& so
       return Broken("[R3] step ", i, " computes node ", v, " for the first time; the order has node ",
                     problem.order[computed.size()], " next");
     }
-    computed.insert(v);
+    if (!computed.insert(v).second && problem.nodes[v].once) {
+      return Broken("[R9] step ", i, " computes node ", v, " again, which must not be");
+    }
     cost += problem.nodes[v].cost;
   }
   if (computed != to_compute)
@@ -48,7 +50,7 @@ absl::Status Validate(const Problem& problem, int64_t budget, const Solution& so
   for (size_t i = sequence.size(); i-- > 0;) {
     const int v = sequence[i];
     // While v is computed: what is needed later, and the inputs of v.
-    int64_t during = held + (needed.count(v) == 0 ? problem.nodes[v].size : 0);
+    int64_t during = held + problem.nodes[v].workspace + (needed.count(v) == 0 ? problem.nodes[v].size : 0);
     if (needed.erase(v) > 0) held -= problem.nodes[v].size;
     for (int u : problem.nodes[v].inputs) {
       if (!needed.insert(u).second) continue;

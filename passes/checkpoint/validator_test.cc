@@ -55,6 +55,17 @@ TEST(ValidatorTest, R4Peak) {
 TEST(ValidatorTest, R5Budget) { EXPECT_THAT(Broken({{0, 1, 2, 3}, 34, 11}, 33), HasSubstr("[R5]")); }
 TEST(ValidatorTest, R6Cost) { EXPECT_THAT(Broken({{0, 1, 2, 3}, 34, 10.5}), HasSubstr("[R6]")); }
 TEST(ValidatorTest, R7Bound) { EXPECT_THAT(Broken({{0, 1, 2, 3}, 34, 11, 11.5}), HasSubstr("[R7]")); }
+TEST(ValidatorTest, WorkspaceCountsAtItsStep) {
+  Problem problem = Skip();
+  problem.nodes[1].workspace = 21;
+  EXPECT_TRUE(Validate(problem, 35, {{0, 1, 2, 3}, 35, 11}).ok());
+  EXPECT_EQ(Floor(problem), 35);
+}
+TEST(ValidatorTest, R9Once) {
+  Problem problem = Skip();
+  problem.nodes[0].once = true;
+  EXPECT_THAT(std::string(Validate(problem, 31, {{0, 1, 2, 0, 3}, 31, 12}).message()), HasSubstr("[R9] step 3"));
+}
 TEST(ValidatorTest, R8Optimal) { EXPECT_THAT(Broken({{0, 1, 2, 3}, 34, 11, 10.5, true}), HasSubstr("[R8]")); }
 
 }  // namespace
