@@ -53,8 +53,9 @@ Relaxation Relax(const Graph& graph, int64_t budget) {
   for (const Span& span : spans) {
     const int first = index[span.first], last = index[span.last];
     if (first < last)
-      relaxation.intervals.push_back({first, last, static_cast<double>(graph.size[span.v]),
-                                      graph.once[span.v] ? std::numeric_limits<double>::infinity() : graph.cost[span.v]});
+      relaxation.intervals.push_back(
+          {first, last, static_cast<double>(graph.size[span.v]),
+           graph.once[span.v] ? std::numeric_limits<double>::infinity() : graph.cost[span.v]});
   }
   return relaxation;
 }

@@ -2,8 +2,9 @@
 // the peak without rematerialization: ours in the fixed order and in any, the certified bound and the gap, the time,
 // and the published figures (of other graphs of the same kind). `--only=TEXT` for the graphs whose names hold it,
 // `--budgets=90,80,70`, `--seconds=S` for a limit on the wall clock, `--free` also without the order, `--file=F.json`
-// for a problem of your own.
+// for a problem of your own, `--write=DIR` writes the problems as files and solves none.
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -38,6 +39,7 @@ std::vector<Row> Rows() {
         {"layered 250", Layered(250, 944, 0.43, seed), {"- 0.7-0.9 0.0-0.4", "- 2.3-4.9 0.0-2.5", "- - 2.6"}});
   rows.push_back({"FCN-8 VGG", TrainFcn8(32, 416, 608), {"0.0-0.1", "0.0-0.1", "-"}});
   rows.push_back({"ResNet-50", TrainResNet50(256), {"0.2", "0.3-0.4", "-"}});
+  for (int layers : {100, 200, 300}) rows.push_back({"chain " + std::to_string(layers), TrainChain(layers, 1), {}});
   for (uint64_t seed : {1, 2})
     rows.push_back(
         {"layered 500", Layered(500, 2461, 0.36, seed), {"- 0.7-0.9 0.0-0.4", "- 2.3-4.9 0.0-2.5", "- - 4.8"}});
@@ -92,13 +94,28 @@ int Run(std::vector<Row> rows, const std::vector<int>& shares, const Options& op
   return 0;
 }
 
+int Write(const std::vector<Row>& rows, const std::string& folder) {
+  for (size_t i = 0; i < rows.size(); ++i) {
+    NamedProblem named{rows[i].problem, {}, {}};
+    for (size_t v = 0; v < named.problem.nodes.size(); ++v) named.nodes.push_back(std::to_string(v));
+    std::string name = rows[i].name + "-" + std::to_string(i);
+    std::replace(name.begin(), name.end(), ' ', '-');
+    std::ofstream stream(folder + "/" + name + ".json");
+    if (!(stream << WriteProblem(named))) {
+      std::fprintf(stderr, "%s/%s.json cannot be written\n", folder.c_str(), name.c_str());
+      return 5;
+    }
+  }
+  return 0;
+}
+
 }  // namespace
 }  // namespace plimsoll::checkpoint
 
 int main(int argc, char** argv) {
   using namespace plimsoll::checkpoint;
   Options options;
-  std::string only;
+  std::string only, folder;
   std::vector<int> shares = {90, 80, 70};
   std::vector<Row> rows;
   bool free_order = false;
@@ -111,6 +128,8 @@ int main(int argc, char** argv) {
       options.max_steps = std::atoll(arg.c_str() + 8);
     } else if (arg.rfind("--only=", 0) == 0) {
       only = arg.substr(7);
+    } else if (arg.rfind("--write=", 0) == 0) {
+      folder = arg.substr(8);
     } else if (arg == "--free") {
       free_order = true;
     } else if (arg.rfind("--budgets=", 0) == 0) {
@@ -130,7 +149,7 @@ int main(int argc, char** argv) {
     } else {
       std::fprintf(stderr,
                    "usage: checkpoint_benchmark [--only=TEXT] [--budgets=90,80,70] [--free] [--seconds=S] [--steps=N] "
-                   "[--file=F.json]\n");
+                   "[--file=F.json] [--write=DIR]\n");
       return 2;
     }
   }
@@ -139,5 +158,6 @@ int main(int argc, char** argv) {
       if (row.name.find(only) != std::string::npos) rows.push_back(std::move(row));
     }
   }
+  if (!folder.empty()) return Write(rows, folder);
   return Run(std::move(rows), shares, options, free_order);
 }

@@ -12,9 +12,9 @@ namespace plimsoll::checkpoint {
 // A problem as the solvers see it: nodes renumbered along a topological order (the fixed one, if the order is fixed),
 // so that inputs have smaller indices, and only what is to be computed.
 struct Graph {
-  bool fixed = false;         // first computations come in the order of the indices
-  std::vector<int> original;  // by node: its index in the problem
-  std::vector<int64_t> size;  // bytes
+  bool fixed = false;              // first computations come in the order of the indices
+  std::vector<int> original;       // by node: its index in the problem
+  std::vector<int64_t> size;       // bytes
   std::vector<int64_t> workspace;  // bytes, while a node is computed
   std::vector<char> once;          // not to be computed again
   std::vector<double> cost;

@@ -95,7 +95,8 @@ absl::Status ReadNodes(const Json& document, NamedProblem& named, Index& index) 
       node.workspace = *workspace;
     }
     if (const auto once = item.find("once"); once != item.end()) {
-      if (!once->is_boolean()) return Error(absl::StrCat(where, ".once"), absl::StrCat("expected a boolean, ", Found(*once)));
+      if (!once->is_boolean())
+        return Error(absl::StrCat(where, ".once"), absl::StrCat("expected a boolean, ", Found(*once)));
       node.once = once->get<bool>();
     }
     named.nodes.push_back(*std::move(id));

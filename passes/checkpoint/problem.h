@@ -14,10 +14,10 @@ namespace plimsoll::checkpoint {
 // that memory stays within a budget and the cost is least?
 //
 // A node makes one output. Computing it needs the outputs of all its inputs, its own and its workspace in memory at
-// once. Memory at a step of the sequence is the sum of the outputs held and of the workspace of what is computed; an output is freed after its last use before its next
-// computation, or after its own step where there is none. At the end the outputs of `Problem::outputs` are in memory.
-// Every node is computed at least once, as in Checkmate and Moccasin (a node that nobody reads may be the update of a
-// weight), apart from those that a given `order` leaves out.
+// once. Memory at a step of the sequence is the sum of the outputs held and of the workspace of what is computed; an
+// output is freed after its last use before its next computation, or after its own step where there is none. At the end
+// the outputs of `Problem::outputs` are in memory. Every node is computed at least once, as in Checkmate and Moccasin
+// (a node that nobody reads may be the update of a weight), apart from those that a given `order` leaves out.
 
 struct Node {
   int64_t size = 0;         // bytes of the output

@@ -4,10 +4,12 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "passes/checkpoint/anneal.h"
 #include "passes/checkpoint/bound.h"
+#include "passes/checkpoint/chain.h"
 #include "passes/checkpoint/construct.h"
 #include "passes/checkpoint/exact.h"
 #include "passes/checkpoint/graph.h"
@@ -17,6 +19,9 @@
 
 namespace plimsoll::checkpoint {
 namespace {
+
+// Of the memory of the dynamic program over chains.
+constexpr int kChainSlots = 500;
 
 int64_t DefaultSteps(int nodes) {
   const double scale = nodes / 350.0;
@@ -59,8 +64,8 @@ class OneBudget {
     answer_.memory_bound = std::max(answer_.memory_bound, memory_bound);
     if (Floor(problem_) > budget_) {
       answer_.status = absl::ResourceExhaustedError(
-          absl::StrCat("infeasible: the largest inputs, output and workspace of one node, or the outputs, take ", Floor(problem_),
-                       " bytes, the budget is ", budget_));
+          absl::StrCat("infeasible: the largest inputs, output and workspace of one node, or the outputs, take ",
+                       Floor(problem_), " bytes, the budget is ", budget_));
       return answer_;
     }
     if (answer_.memory_bound > budget_) {
@@ -112,6 +117,10 @@ class OneBudget {
     best = ToGraph(known);
     if (std::vector<int> built = Construct(graph_, budget_); !built.empty()) {
       if (best.empty() || CostOf(graph_, built) < CostOf(graph_, best)) best = std::move(built);
+    }
+    if (const std::optional<TrainingChain> chain = FindTrainingChain(graph_)) {
+      const std::vector<int> persistent = ChainSequence(graph_, *chain, budget_, kChainSlots, effort_);
+      if (!persistent.empty() && (best.empty() || CostOf(graph_, persistent) < CostOf(graph_, best))) best = persistent;
     }
     if (graph_.fixed) {
       effort_.Within(effort_.left() / 10, [&] {

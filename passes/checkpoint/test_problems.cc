@@ -84,7 +84,8 @@ std::optional<double> BruteForceCost(const Problem& problem, int64_t budget) {
     for (int v = 0; v < n; ++v) {
       if (held >> v & 1) {
         push({held & ~(1u << v), computed}, cost);
-      } else if ((all >> v & 1) && (inputs[v] & ~held) == 0 && bytes(held | 1u << v) + problem.nodes[v].workspace <= budget) {
+      } else if ((all >> v & 1) && (inputs[v] & ~held) == 0 &&
+                 bytes(held | 1u << v) + problem.nodes[v].workspace <= budget) {
         const bool first = !(computed >> v & 1);
         if (!first && problem.nodes[v].once) continue;
         if (fixed && first && problem.order[__builtin_popcount(computed)] != v) continue;
