@@ -12,6 +12,7 @@
 #include "compiler/kernels.h"
 #include "compiler/library_model.h"
 #include "compiler/pipeline.h"
+#include "compiler/recompute.h"
 #include "compiler/refusal.h"
 #include "compiler/target.h"
 #include "frontends/onnx/import.h"
@@ -40,7 +41,7 @@ class Stopwatch {
 double FractionAt(const std::string& stage) {
   const std::pair<const char*, double> shares[] = {
       {"import", 0},   {"simplify", 0.15}, {"legalize", 0.2}, {"layout", 0.22}, {"precision", 0.23}, {"post-ops", 0.24}, {"fuse", 0.25},
-      {"select", 0.4}, {"schedule", 0.45}, {"codegen", 0.5},  {"emit", 0.9},    {"validate", 0.98}};
+      {"select", 0.4}, {"schedule", 0.45}, {"codegen", 0.5},  {"emit", 0.9},    {"checkpoint", 0.93}, {"validate", 0.98}};
   for (const auto& [name, share] : shares) {
     if (stage == name) return share;
   }
@@ -110,20 +111,40 @@ int64_t LowerBound(const plan::Plan& plan) {
   return plan.certificate().resident_weight_bytes() + most;
 }
 
-absl::Status CheckBudget(const plan::Plan& plan, int64_t budget) {
-  const plan::Certificate& certificate = plan.certificate();
-  if (certificate.peak_bytes() <= budget) return absl::OkStatus();
+absl::Status Refuse(int64_t budget, const plan::Plan& plan, const Recomputation& least) {
   Refusal refusal;
-  refusal.smallest_feasible_budget_bytes = certificate.peak_bytes();
+  refusal.smallest_feasible_budget_bytes = least.smallest_peak_bytes;
   refusal.lower_bound_bytes = LowerBound(plan);
   refusal.proven_infeasible = budget < refusal.lower_bound_bytes;
-  refusal.binding_tensor = certificate.binding_tensor();
+  refusal.binding_tensor = least.binding_tensor;
   absl::Status status = absl::ResourceExhaustedError(absl::StrCat(
-      "the model does not fit into ", budget, " bytes: the least that was planned is ", certificate.peak_bytes(),
-      ", of which ", certificate.resident_weight_bytes(), " are weights; no plan of this kind takes less than ",
-      refusal.lower_bound_bytes, "; the largest tensor at the peak is '", certificate.binding_tensor(), "'"));
+      "the model does not fit into ", budget, " bytes: the least that was planned is ", least.smallest_peak_bytes,
+      ", of which ", plan.certificate().resident_weight_bytes(), " are weights; no plan of this kind takes less than ",
+      refusal.lower_bound_bytes, "; the largest tensor at the peak is '", least.binding_tensor, "'"));
   AttachRefusal(status, refusal);
   return status;
+}
+
+// Whether `plan` has the least peak by proof: what is computed again can make room only in the arena of run.
+bool IsLeast(const plan::Plan& plan) {
+  const plan::Certificate& certificate = plan.certificate();
+  return certificate.load_peak_bytes() == certificate.peak_bytes() || LowerBound(plan) == certificate.peak_bytes();
+}
+
+// Replaces `emitted`, the plan without recomputation, where that exceeds the budget. kResourceExhausted: see Refusal.
+absl::Status FitBudget(const EmitRequest& request, const Options& options, Emitted& emitted) {
+  plan::Plan& plan = emitted.contents.plan;
+  const plan::Certificate& certificate = plan.certificate();
+  const bool least = IsLeast(plan) || llvm::is_contained(options.disabled_passes, kCheckpointPass);
+  if (least) plan.set_smallest_feasible_budget_bytes(certificate.peak_bytes());
+  if (!options.budget_bytes || certificate.peak_bytes() <= *options.budget_bytes) return absl::OkStatus();
+  absl::StatusOr<Recomputation> found = Recomputation{certificate.peak_bytes(), certificate.binding_tensor(), std::nullopt};
+  if (!least) found = PlanWithRecomputation(request, emitted, *options.budget_bytes);
+  if (!found.ok()) return found.status();
+  if (!found->within_budget) return Refuse(*options.budget_bytes, plan, *found);
+  emitted = *std::move(found->within_budget);
+  emitted.contents.plan.set_smallest_feasible_budget_bytes(found->smallest_peak_bytes);
+  return absl::OkStatus();
 }
 
 plan::MemberInfo MembersOf(const plan::ArtefactContents& contents) {
@@ -183,6 +204,10 @@ absl::StatusOr<Compiled> Compile(const std::string& model_path, const Options& o
   request.workspace = [&](const plan::LibraryOp& op) { return library.Workspace(op); };
   absl::StatusOr<Emitted> best = EmitBest(request);
   if (!best.ok()) return best.status();
+  compiled.report.seconds["emit"] = stopwatch.Lap();
+  stage("checkpoint");
+  if (absl::Status fits = FitBudget(request, options, *best); !fits.ok()) return fits;
+  compiled.report.seconds["checkpoint"] = stopwatch.Lap();
   compiled.artefact = std::move(best->contents);
   plan::Plan& plan = compiled.artefact.plan;
   if (!kernels->object.empty()) {
@@ -195,7 +220,7 @@ absl::StatusOr<Compiled> Compile(const std::string& model_path, const Options& o
   plan.set_producer("plimsoll 0.1.0");
   plan.set_model_name(model_path.substr(model_path.find_last_of('/') + 1));
   if (options.precision != "f32") plan.set_precision(options.precision);
-  plan.set_smallest_feasible_budget_bytes(plan.certificate().peak_bytes());
+  if (options.budget_bytes) plan.set_budget_bytes(*options.budget_bytes);
   for (const auto& port : imported->inputs) {
     if (!port.fixed) continue;
     plan::FixedValue& value = *plan.add_fixed_values();
@@ -210,12 +235,6 @@ absl::StatusOr<Compiled> Compile(const std::string& model_path, const Options& o
   }
   compiled.report.kernels = static_cast<int64_t>(kernels->symbols.size());
   FillReport(plan, imported->summary, compiled.report);
-  compiled.report.seconds["emit"] = stopwatch.Lap();
-
-  if (options.budget_bytes) {
-    if (absl::Status fits = CheckBudget(plan, *options.budget_bytes); !fits.ok()) return fits;
-    plan.set_budget_bytes(*options.budget_bytes);
-  }
   stage("validate");
   if (absl::Status valid = plan::Validate(plan, MembersOf(compiled.artefact)); !valid.ok()) {
     return absl::InternalError(absl::StrCat("the compiler made an invalid plan: ", valid.message()));

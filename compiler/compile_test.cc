@@ -60,6 +60,44 @@ TEST(Compile, SucceedsAtTheSmallestFeasibleBudgetAndNotBelow) {
   EXPECT_EQ(refusal->smallest_feasible_budget_bytes, smallest);
 }
 
+// Where recomputation makes room, the smallest budget holds its word too.
+TEST(Compile, RecomputesWithinABudgetBelowThePlainPeak) {
+  const std::string model = Model("whisper_encoder");
+  auto plain = Compile(model, Portable());
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  const int64_t peak = plain->artefact.plan.certificate().peak_bytes();
+  EXPECT_EQ(plain->artefact.plan.certificate().recomputed_operations(), 0);
+
+  Options options = Portable();
+  options.budget_bytes = 1;
+  auto refusal = RefusalOf(Compile(model, options).status());
+  ASSERT_TRUE(refusal.has_value());
+  const int64_t smallest = refusal->smallest_feasible_budget_bytes;
+  ASSERT_LT(smallest, peak);
+  EXPECT_LE(refusal->lower_bound_bytes, smallest);
+
+  for (int64_t budget : {peak, peak - 1, (peak + smallest) / 2, smallest}) {
+    options.budget_bytes = budget;
+    auto compiled = Compile(model, options);
+    ASSERT_TRUE(compiled.ok()) << budget << ": " << compiled.status();
+    const plan::Certificate& certificate = compiled->artefact.plan.certificate();
+    EXPECT_LE(certificate.peak_bytes(), budget);
+    EXPECT_EQ(certificate.recomputed_operations() > 0, budget < peak);
+  }
+
+  options.budget_bytes = smallest - 1;
+  refusal = RefusalOf(Compile(model, options).status());
+  ASSERT_TRUE(refusal.has_value());
+  EXPECT_EQ(refusal->smallest_feasible_budget_bytes, smallest);
+  EXPECT_FALSE(refusal->binding_tensor.empty());
+
+  options.budget_bytes = peak - 1;
+  options.disabled_passes = {"checkpoint"};
+  refusal = RefusalOf(Compile(model, options).status());
+  ASSERT_TRUE(refusal.has_value());
+  EXPECT_EQ(refusal->smallest_feasible_budget_bytes, peak);
+}
+
 TEST(Compile, EveryPassButTheRequiredOnesMayBeLeftOut) {
   for (const char* pass : {"simplify", "post-ops", "fuse", "layout", "schedule"}) {
     Options options = Portable();

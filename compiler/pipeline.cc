@@ -77,6 +77,7 @@ absl::Status Unsupported(const std::vector<absl::Status>& refusals) {
 std::vector<std::string> PassNames() {
   std::vector<std::string> names;
   for (const Stage& stage : Stages(nullptr, nullptr, std::nullopt)) names.push_back(stage.name);
+  names.push_back(kCheckpointPass);
   return names;
 }
 

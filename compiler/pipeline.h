@@ -25,6 +25,9 @@ struct PipelineOptions {
 absl::Status RunPipeline(mlir::ModuleOp module, RuntimeLibraryModel& library, const PipelineOptions& options,
                          std::map<std::string, double>& seconds);
 
+// Not a stage of the pipeline: it acts where a plan exceeds the budget.
+inline constexpr char kCheckpointPass[] = "checkpoint";
+
 // The names that PipelineOptions::disabled knows, in order.
 std::vector<std::string> PassNames();
 

@@ -3,6 +3,7 @@
 #include "compiler/emit/emission.h"
 #include "compiler/emit/library_ops.h"
 #include "compiler/emit/types.h"
+#include "passes/checkpoint/block_problem.h"
 #include "passes/select/library_model.h"
 
 namespace plimsoll::compiler {
@@ -28,7 +29,11 @@ absl::Status AtNode(const absl::Status& status, mlir::Operation* op) {
 absl::Status Emission::EmitBlock(Target& target, mlir::Block& block) {
   for (mlir::Operation& op : block.without_terminator()) {
     if (load_time_.Contains(&op)) continue;
+    const int before = target.builder.commands();
     if (absl::Status status = EmitOperation(target, &op); !status.ok()) return status;
+    if (op.hasAttr(passes::kRecomputedAttribute) && target.builder.commands() > before) {
+      target.builder.program().mutable_commands()->rbegin()->set_recomputed(true);
+    }
   }
   return absl::OkStatus();
 }

@@ -131,6 +131,9 @@ Certificate ComputeCertificate(const Plan& plan) {
   AddClasses(at[peak], certificate.mutable_at_peak());
   for (int i = 0; i < plan.run().commands_size(); ++i) {
     AddClasses(at[i], certificate.add_timeline()->mutable_bytes());
+    if (!plan.run().commands(i).recomputed()) continue;
+    certificate.set_recomputed_operations(certificate.recomputed_operations() + 1);
+    certificate.set_recomputed_flops(certificate.recomputed_flops() + plan.run().commands(i).flops());
   }
 
   const Buffer* largest = nullptr;

@@ -212,6 +212,8 @@ TEST(ValidatorTest, P7CertificateRestatesThePlan) {
       {7, "session_lower_bound_bytes", certificate([](Certificate& c) { c.set_session_lower_bound_bytes(1); })},
       {7, "peak_command", certificate([](Certificate& c) { c.set_peak_command(c.peak_command() + 1); })},
       {7, "binding_tensor is 'x'", certificate([](Certificate& c) { c.set_binding_tensor("x"); })},
+      {7, "recomputed_operations", certificate([](Certificate& c) { c.set_recomputed_operations(1); })},
+      {7, "recomputed_flops", certificate([](Certificate& c) { c.set_recomputed_flops(1); })},
       {7, "at_peak", certificate([](Certificate& c) { c.mutable_at_peak(0)->set_bytes(1); })},
       {7, "point 3 of the timeline", certificate([](Certificate& c) { c.mutable_timeline(3)->add_bytes(); })},
       {7, "11 points for 12 commands", certificate([](Certificate& c) { c.mutable_timeline()->RemoveLast(); })},

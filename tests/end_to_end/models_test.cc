@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -73,10 +74,10 @@ std::vector<std::string> InputNamesOf(const compiler::CheckResult& check) {
   return names;
 }
 
-class Model : public testing::TestWithParam<std::string> {};
-
-TEST_P(Model, GivesTheStoredOutputs) {
-  const std::string folder = GetParam(), model = folder + "/model.onnx";
+// Compiles the model of `folder` with `options`, runs every data set beside it twice, and compares. `look`: at each plan.
+void ExpectStoredOutputs(const std::string& folder, const compiler::Options& options,
+                         const std::function<void(const plan::Plan&)>& look) {
+  const std::string model = folder + "/model.onnx";
   auto check = Compiler().check(model, {});
   ASSERT_TRUE(check.ok()) << check.status();
   const std::vector<std::string> names = InputNamesOf(*check);
@@ -86,8 +87,9 @@ TEST_P(Model, GivesTheStoredOutputs) {
     SCOPED_TRACE(set.name);
     auto inputs = ReadTensors(set.folder, "input", names);
     ASSERT_TRUE(inputs.ok()) << inputs.status();
-    auto compiled = CompileAndLoad(Compiler(), model, {}, *inputs);
+    auto compiled = CompileAndLoad(Compiler(), model, options, *inputs);
     ASSERT_TRUE(compiled.ok()) << compiled.status();
+    look(compiled->program->plan());
     auto session = runtime::Session::Create(compiled->program);
     ASSERT_TRUE(session.ok()) << session.status();
     auto expected = ReadTensors(set.folder, "output", OutputNames(compiled->program->plan()));
@@ -98,6 +100,12 @@ TEST_P(Model, GivesTheStoredOutputs) {
       ExpectEqual(*outputs, *expected, ToleranceOf(*check));
     }
   }
+}
+
+class Model : public testing::TestWithParam<std::string> {};
+
+TEST_P(Model, GivesTheStoredOutputs) {
+  ExpectStoredOutputs(GetParam(), {}, [](const plan::Plan&) {});
 }
 
 // What low precision rounds, over all outputs of a model's first set: spread, not broken.
@@ -127,6 +135,22 @@ TEST_P(Model, StaysNearTheStoredOutputsInLowPrecision) {
   }
 }
 
+// The least budget named in a refusal is met by computing operations again, and the outputs stay the same.
+class Recomputed : public testing::TestWithParam<std::string> {};
+
+TEST_P(Recomputed, GivesTheStoredOutputs) {
+  const std::string folder = GetParam(), model = folder + "/model.onnx";
+  compiler::Options options;
+  options.budget_bytes = 1;
+  const auto refusal = compiler::RefusalOf(Compiler().compile(model, options).status());
+  ASSERT_TRUE(refusal.has_value());
+  options.budget_bytes = refusal->smallest_feasible_budget_bytes;
+  ExpectStoredOutputs(folder, options, [&](const plan::Plan& plan) {
+    EXPECT_EQ(plan.certificate().peak_bytes(), *options.budget_bytes);
+    EXPECT_GT(plan.certificate().recomputed_operations(), 0);
+  });
+}
+
 std::string Name(const testing::TestParamInfo<std::string>& info) {
   std::string name = fs::path(info.param).stem().string();
   for (char& c : name) {
@@ -138,6 +162,12 @@ std::string Name(const testing::TestParamInfo<std::string>& info) {
 INSTANTIATE_TEST_SUITE_P(Collections, Model,
                          testing::ValuesIn(FoldersWithModels({SourceFolder() + "/tests/data/models/tiny", SourceFolder() + "/tests/data/models/real",
                                                               SharedFolder() + "/models/tiny", SharedFolder() + "/models/real"})),
+                         Name);
+
+INSTANTIATE_TEST_SUITE_P(Tiny, Recomputed,
+                         testing::Values(SourceFolder() + "/tests/data/models/tiny/t5_encoder",
+                                         SourceFolder() + "/tests/data/models/tiny/unet",
+                                         SourceFolder() + "/tests/data/models/tiny/whisper_encoder"),
                          Name);
 
 // ONNX's backend test feeds these arange(n) / n, and carries the outputs.

@@ -3,6 +3,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "mlir/Transforms/Passes.h"
+#include "passes/checkpoint/checkpoint_pass.h"
 #include "passes/fuse/fuse_pass.h"
 #include "passes/fuse/post_ops_pass.h"
 #include "passes/layout/layout_pass.h"
@@ -24,6 +25,7 @@ int main(int argc, char** argv) {
   plimsoll::passes::RegisterFusePass();
   plimsoll::passes::RegisterLegalizePass();
   plimsoll::passes::RegisterSelectPass();
+  plimsoll::passes::RegisterCheckpointPass();
   plimsoll::passes::RegisterSchedulePass();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Passes of the dialect graph\n", registry));
 }

@@ -30,6 +30,13 @@ double GapOf(const plan::Certificate& certificate) {
   return static_cast<double>(certificate.session_arena_bytes()) / static_cast<double>(certificate.session_lower_bound_bytes());
 }
 
+// By how much recomputation makes the work more, as a share of the work without it.
+double FlopsIncrease(const plan::Plan& plan) {
+  double once = 0;
+  for (const plan::Command& command : plan.run().commands()) once += command.recomputed() ? 0 : command.flops();
+  return once > 0 ? plan.certificate().recomputed_flops() / once : 0;
+}
+
 }  // namespace
 
 const char* ClassName(plan::MemoryClass memory_class) {
@@ -75,6 +82,9 @@ Json PlanJson(const plan::Plan& plan) {
   json["binding_tensor"] = certificate.binding_tensor();
   const Counts run = CountCommands(plan.run());
   json["commands"] = {{"kernels", run.launches}, {"library_calls", run.library_calls}, {"host_calls", run.host_calls}, {"others", run.others}};
+  json["recomputed"] = {{"operations", certificate.recomputed_operations()},
+                        {"flops", certificate.recomputed_flops()},
+                        {"flops_increase", FlopsIncrease(plan)}};
   json["load_commands"] = plan.load().commands_size();
   return json;
 }
@@ -92,6 +102,10 @@ std::string PlanText(const plan::Plan& plan) {
   const Counts run = CountCommands(plan.run());
   absl::StrAppendFormat(&text, "commands  %d kernels, %d library calls, %d host calls, %d others; %d at load\n", run.launches,
                         run.library_calls, run.host_calls, run.others, plan.load().commands_size());
+  if (certificate.recomputed_operations() > 0) {
+    absl::StrAppendFormat(&text, "recomputed: %d operations, +%.3g%% FLOPs\n", certificate.recomputed_operations(),
+                          100 * FlopsIncrease(plan));
+  }
   absl::StrAppendFormat(&text, "arena     %s, lower bound %s (ratio %.4f%s)\n", FormatBytes(certificate.session_arena_bytes()),
                         FormatBytes(certificate.session_lower_bound_bytes()), GapOf(certificate),
                         certificate.session_proven_optimal() ? ", proven optimal" : "");

@@ -122,6 +122,7 @@ class CertificateCheck {
     Expect("peak_bytes", stated_.peak_bytes(), peak);
     CheckTimeline(resident);
     CheckBindingTensor();
+    CheckRecomputed();
     const Plan& plan = run_.plan;
     if (plan.has_smallest_feasible_budget_bytes() &&
         (plan.smallest_feasible_budget_bytes() < 0 || plan.smallest_feasible_budget_bytes() > peak)) {
@@ -138,6 +139,19 @@ class CertificateCheck {
  private:
   void Expect(const char* field, int64_t stated, int64_t expected) {
     if (stated != expected) report_.Add(7, "certificate: ", field, " is ", stated, ", the plan gives ", expected);
+  }
+
+  void CheckRecomputed() {
+    int operations = 0;
+    double flops = 0;
+    for (const Command& command : run_.program.commands()) {
+      operations += command.recomputed();
+      if (command.recomputed()) flops += command.flops();
+    }
+    Expect("recomputed_operations", stated_.recomputed_operations(), operations);
+    if (!(stated_.recomputed_flops() == flops)) {
+      report_.Add(7, "certificate: recomputed_flops is ", stated_.recomputed_flops(), ", the plan gives ", flops);
+    }
   }
 
   void CheckTimeline(int64_t resident) {
