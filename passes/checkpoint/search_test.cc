@@ -9,6 +9,7 @@
 #include "passes/checkpoint/bound.h"
 #include "passes/checkpoint/construct.h"
 #include "passes/checkpoint/exact.h"
+#include "passes/checkpoint/free_bound.h"
 #include "passes/checkpoint/graph.h"
 #include "passes/checkpoint/random.h"
 #include "passes/checkpoint/test_problems.h"
@@ -76,6 +77,20 @@ TEST(SearchTest, FixedOrderBoundIsABound) {
     positive += bound > 0;
   }
   EXPECT_GT(positive, 100);
+}
+
+TEST(SearchTest, FreeOrderBoundIsABound) {
+  int positive = 0;
+  for (uint32_t seed = 1; seed < 4000; seed += 2) {
+    const Case c = RandomCase(seed);
+    schedule::Budget effort(1'000'000, 0);
+    const double bound = FreeOrderBound(c.graph, c.budget, effort);
+    const std::optional<double> best = BruteForceCost(c.problem, c.budget);
+    if (!best) continue;
+    EXPECT_LE(c.graph.total_cost + bound, *best + 1e-6) << "seed " << seed;
+    positive += bound > 0;
+  }
+  EXPECT_GT(positive, 50);
 }
 
 // Stopped at any number of states, the exact search gives a bound.

@@ -12,6 +12,7 @@
 #include "passes/checkpoint/chain.h"
 #include "passes/checkpoint/construct.h"
 #include "passes/checkpoint/exact.h"
+#include "passes/checkpoint/free_bound.h"
 #include "passes/checkpoint/graph.h"
 #include "passes/checkpoint/tree.h"
 #include "passes/schedule/budget.h"
@@ -97,6 +98,8 @@ class OneBudget {
           if (!graph_.once[v]) least = std::min(least, graph_.cost[v]);
         }
         if (least < std::numeric_limits<double>::infinity()) extra_ = least;
+        effort_.Within(effort_.left() / 10,
+                       [&] { extra_ = std::max(extra_, FreeOrderBound(graph_, budget_, effort_)); });
       }
     }
     const std::vector<int> start = best;
