@@ -19,6 +19,46 @@ std::string Escape(const std::string& text) {
   return absl::StrReplaceAll(text, {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}, {"'", "&#39;"}});
 }
 
+// "1.50 GiB".
+std::string Size(double bytes) {
+  const char* const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  int unit = 0;
+  while (bytes >= 1024 && unit < 6) bytes /= 1024, ++unit;
+  return unit == 0 ? absl::StrFormat("%.0f B", bytes) : absl::StrFormat("%.2f %s", bytes, units[unit]);
+}
+
+std::string Percent(double value, double of) {
+  return of > 0 ? absl::StrFormat("%.3g%%", 100 * (value / of - 1)) : "-";
+}
+
+// The least cost: of every node to compute, once.
+double CostOfOnce(const Problem& problem) {
+  double cost = 0;
+  for (int v : OrderOf(problem)) cost += problem.nodes[v].cost;
+  return cost;
+}
+
+std::string Summary(const NamedProblem& named, absl::Span<const Answer> answers) {
+  std::string html =
+      "<section><table><tr><th class=n>budget<th class=n>peak<th class=n>cost<th class=n>more than once each<th "
+      "class=n>gap to the bound<th></tr>";
+  for (const Answer& answer : answers) {
+    absl::StrAppendFormat(&html, "<tr><td class=n>%s", Size(static_cast<double>(answer.budget)));
+    if (!answer.status.ok()) {
+      absl::StrAppend(&html, "<td class=n>-<td class=n>-<td class=n>-<td class=n>-<td>",
+                      answer.status.code() == absl::StatusCode::kResourceExhausted ? "infeasible" : "nothing found",
+                      "</tr>");
+      continue;
+    }
+    const Solution& solution = answer.solution;
+    absl::StrAppendFormat(&html, "<td class=n>%s<td class=n>%.6g<td class=n>%s<td class=n>%s<td>%s</tr>",
+                          Size(static_cast<double>(solution.peak)), solution.cost,
+                          Percent(solution.cost, CostOfOnce(named.problem)),
+                          Percent(solution.cost, solution.lower_bound), solution.proven_optimal ? "optimal" : "");
+  }
+  return html + "</table></section>";
+}
+
 std::string Picture(const Problem& problem, const Answer& answer) {
   const std::vector<int>& sequence = answer.solution.sequence;
   const absl::StatusOr<std::vector<int64_t>> memory = Memory(problem, sequence);
@@ -41,20 +81,22 @@ std::string Picture(const Problem& problem, const Answer& answer) {
     const double bytes = top * tick / 4, y = y_of(bytes);
     absl::StrAppendFormat(&svg,
                           "<line x1='%.0f' x2='%.0f' y1='%.1f' y2='%.1f' stroke='#dfe5ea'/><text x='%.0f' y='%.1f' "
-                          "class=t text-anchor=end>%.4g</text>",
-                          kLeft, kRight, y, y, kLeft - 8, y + 4, bytes);
+                          "class=t text-anchor=end>%s</text>",
+                          kLeft, kRight, y, y, kLeft - 8, y + 4, Size(bytes));
   }
+  std::string marks;  // over the area
   for (size_t i = 0; i < columns; ++i) {
     const double x = kLeft + width * static_cast<double>(i), y = y_of(static_cast<double>(highest[i]));
     absl::StrAppendFormat(&area, "%.1f,%.1f %.1f,%.1f ", x, y, x + width, y);
     if (again[i]) {
-      absl::StrAppendFormat(&svg, "<rect x='%.1f' y='%.1f' width='%.2f' height='%.1f' fill='#e6a23c'/>", x, y,
+      absl::StrAppendFormat(&marks, "<rect x='%.1f' y='%.1f' width='%.2f' height='%.1f' fill='#e6a23c'/>", x, y,
                             std::max(0.6, width), kBottom - y);
     }
   }
   absl::StrAppendFormat(&svg,
                         "<polygon points='%.1f,%.1f %s %.1f,%.1f' fill='#4a90d9' fill-opacity='.45' stroke='#2c6fb3'/>",
                         kLeft, kBottom, area, kRight, kBottom);
+  svg += marks;
   if (const double budget = static_cast<double>(answer.budget); budget <= top) {
     absl::StrAppendFormat(
         &svg,
@@ -77,11 +119,12 @@ std::string Costliest(const NamedProblem& named, const Solution& solution) {
   }
   std::sort(again.begin(), again.end());
   if (again.empty()) return "<p>Nothing is computed twice.</p>";
-  std::string html = absl::StrCat("<table><tr><th>computed again<th>times<th>cost<th>bytes</tr>");
+  std::string html =
+      absl::StrCat("<table><tr><th>computed again<th class=n>times<th class=n>cost<th class=n>output</tr>");
   for (size_t i = 0; i < again.size() && i < 20; ++i) {
     const int v = again[i].second;
-    absl::StrAppendFormat(&html, "<tr><td>%s<td>%d<td>%.6g<td>%d</tr>", Escape(named.nodes[v]), times[v] - 1,
-                          -again[i].first, named.problem.nodes[v].size);
+    absl::StrAppendFormat(&html, "<tr><td>%s<td class=n>%d<td class=n>%.6g<td class=n>%s</tr>", Escape(named.nodes[v]),
+                          times[v] - 1, -again[i].first, Size(static_cast<double>(named.problem.nodes[v].size)));
   }
   html += "</table>";
   if (again.size() > 20) absl::StrAppend(&html, "<p>and ", again.size() - 20, " more</p>");
@@ -100,16 +143,21 @@ std::string Page(const NamedProblem& named, absl::Span<const Answer> answers) {
       "p{color:#5b6b7b;margin:4px "
       "0}svg{width:100%;height:auto}.t{font-size:11px;fill:#5b6b7b}table{border-collapse:collapse;font-size:13px}"
       "th,td{text-align:left;padding:2px 14px 2px 0;border-bottom:1px solid "
-      "#eef1f4}</style><main><h1>Rematerialization</h1>"
-      "<p>Memory over the steps of the sequence, in bytes; orange: computed again; dashed: the budget.</p>";
+      "#eef1f4}.n{text-align:right}</style><main><h1>Rematerialization</h1>"
+      "<p>Memory over the steps of the sequence; orange: computed again; dashed: the budget.</p>";
+  absl::StrAppendFormat(&html, "<p>%d nodes; computed once each: cost %.6g, peak %s</p>", named.problem.nodes.size(),
+                        CostOfOnce(named.problem),
+                        Size(static_cast<double>(PeakWithoutRematerialization(named.problem))));
+  html += Summary(named, answers);
   for (const Answer& answer : answers) {
-    absl::StrAppend(&html, "<section><h2>Budget ", answer.budget, " bytes</h2>");
+    absl::StrAppendFormat(&html, "<section><h2>Budget %s (%d bytes)</h2>", Size(static_cast<double>(answer.budget)),
+                          answer.budget);
     if (!answer.status.ok()) {
       absl::StrAppend(&html, "<p>", Escape(std::string(answer.status.message())), "</p></section>");
       continue;
     }
     const Solution& solution = answer.solution;
-    absl::StrAppendFormat(&html, "<p>peak %d bytes, cost %.10g, lower bound %.10g%s, %d computations of %d nodes</p>",
+    absl::StrAppendFormat(&html, "<p>peak %d bytes; cost %.10g, lower bound %.10g%s; %d computations of %d nodes</p>",
                           solution.peak, solution.cost, solution.lower_bound,
                           solution.proven_optimal ? " (proven optimal)" : "", solution.sequence.size(),
                           named.problem.nodes.size());

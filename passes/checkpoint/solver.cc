@@ -1,6 +1,7 @@
 #include "passes/checkpoint/solver.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -206,7 +207,9 @@ absl::StatusOr<std::vector<Answer>> Solve(const Problem& problem, absl::Span<con
   std::vector<int> known;
   int64_t memory_bound = 0;
   for (int i : ascending) {
+    const auto start = std::chrono::steady_clock::now();
     answers[i] = OneBudget(problem, budgets[i], options).Run(known, memory_bound);
+    answers[i].seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     // Searched once, for the smallest budget above the floor.
     if (answers[i].memory_bound > Floor(problem) || (!answers[i].status.ok() && budgets[i] >= Floor(problem))) {
       memory_bound = answers[i].memory_bound;

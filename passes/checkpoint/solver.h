@@ -27,6 +27,7 @@ struct Answer {
   absl::Status status;
   Solution solution;
   int64_t memory_bound = 0;  // bytes; no sequence has a lower peak
+  double seconds = 0;        // that it took, by the wall clock
 };
 
 // A sequence of least cost within each budget, as far as the limits allow, in the order of `budgets`. A larger budget

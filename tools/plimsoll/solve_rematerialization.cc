@@ -43,6 +43,7 @@ Json ToJson(const checkpoint::Answer& answer, double once) {
   Json json;
   json["budget"] = answer.budget;
   json["memory_lower_bound"] = answer.memory_bound;
+  json["seconds"] = answer.seconds;
   if (answer.status.ok()) {
     const checkpoint::Solution& solution = answer.solution;
     json["peak"] = solution.peak;
