@@ -351,14 +351,27 @@ void NestEmitter::StoreElement(llvm::Value* buffer, llvm::Type* type, const Inde
   }
 }
 
-void NestEmitter::StoreRoot(const Root& root) {
-  std::vector<Index> at = RootIndex(space_, nest_, root);
-  auto element = Eval(root.tensor, at);
-  if (mlir::failed(element)) return Fail();
-  Index address(root.base);
-  for (auto [index, stride] : llvm::zip(at, root.strides)) address = space_.Add(address, space_.Scale(index, stride));
-  llvm::Value* buffer = buffers_[region_.body->getNumArguments() + root.result];
-  StoreElement(buffer, ScalarType(ElementOf(root.tensor), b_.getContext()), address, *element);
+void NestEmitter::StoreRoots(bool of_row) {
+  // All elements before the first store: a result may lie in the place of an operand that another one reads.
+  struct Pending {
+    const Root& root;
+    Index address;
+    Element element;
+  };
+  std::vector<Pending> pending;
+  for (const Root& root : nest_.roots) {
+    if (root.of_row != of_row) continue;
+    std::vector<Index> at = RootIndex(space_, nest_, root);
+    auto element = Eval(root.tensor, at);
+    if (mlir::failed(element)) return Fail();
+    Index address(root.base);
+    for (auto [index, stride] : llvm::zip(at, root.strides)) address = space_.Add(address, space_.Scale(index, stride));
+    pending.push_back({root, std::move(address), *element});
+  }
+  for (const Pending& store : pending) {
+    llvm::Value* buffer = buffers_[region_.body->getNumArguments() + store.root.result];
+    StoreElement(buffer, ScalarType(ElementOf(store.root.tensor), b_.getContext()), store.address, store.element);
+  }
 }
 
 }  // namespace plimsoll::codegen

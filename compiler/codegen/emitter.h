@@ -39,7 +39,7 @@ class NestEmitter : public Evaluator {
   void PrefetchNextRow();
   void ReducedLoops(llvm::ArrayRef<int> dims, Values& carried, const std::function<void(Values&)>& body);
   void Loop(int dim, llvm::Value* low, llvm::Value* high, int64_t step, Values& carried, const std::function<void(Values&)>& body);
-  void StoreRoot(const Root& root);
+  void StoreRoots(bool of_row);
   void StoreElement(llvm::Value* buffer, llvm::Type* type, const Index& address, const Element& element);
   void FinishReduction(const ReductionInstance& instance, llvm::ArrayRef<llvm::Value*> lanes, llvm::SmallVectorImpl<llvm::Value*>& results);
   void TransposedBlocks(llvm::Value* low, llvm::Value* high);

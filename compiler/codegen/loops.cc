@@ -235,9 +235,7 @@ void NestEmitter::Pass(int pass) {
           value = tail_mask_ && (nest_.reduced & Bit(nest_.vector_dim)) ? b_.CreateSelect(tail_mask_, updated, value) : updated;
         }
       }
-      if (stores)
-        for (const Root& root : nest_.roots)
-          if (!root.of_row) StoreRoot(root);
+      if (stores) StoreRoots(/*of_row=*/false);
     });
   }
   size_t next = 0;
@@ -269,8 +267,7 @@ void NestEmitter::Passes() {
   for (auto& [tensor, cache] : caches_) cache.written = false;
   for (int pass = 0; pass < nest_.passes; ++pass) Pass(pass);
   pass_ = nest_.passes;
-  for (const Root& root : nest_.roots)
-    if (root.of_row) StoreRoot(root);
+  StoreRoots(/*of_row=*/true);
 }
 
 void NestEmitter::InnerLoops(size_t number, llvm::Value* low, llvm::Value* high) {

@@ -314,6 +314,19 @@ TEST(InPlace, SoftmaxOverItsOperand) {
   EXPECT_EQ(memory, apart);
 }
 
+// r reads %b, which q may overwrite: what a step reads comes before what it writes.
+TEST(InPlace, OverAnOperandThatAnotherResultReads) {
+  const std::string t = "tensor<1000xf32>", pair = "(tensor<1000xf32>, tensor<1000xf32>)";
+  TestKernel kernel(absl::StrCat("func.func @f(%a: ", t, ", %b: ", t, ") {\n %s:2 = graph.fusion(%a, %b) : ", pair, " -> ", pair, " {\n ^bb0(%x: ", t, ", %y: ", t,
+                                 "):\n %q = graph.add %x, %y : ", pair, " -> ", t, "\n %p = graph.mul %q, %q : ", pair, " -> ", t,
+                                 "\n %r = graph.sub %p, %y : ", pair, " -> ", t, "\n graph.yield %q, %r : ", t, ", ", t, "\n }\n return\n}"));
+  EXPECT_EQ(kernel.in_place().size(), 4u);
+  std::vector<float> a(1000, 2), b(1000, 3), r(1000);
+  kernel.Call({a.data(), b.data(), b.data(), r.data()}, 0, kernel.kernel().tiles);
+  EXPECT_THAT(b, testing::Each(5.0f));
+  EXPECT_THAT(r, testing::Each(22.0f));
+}
+
 TEST(InPlace, TransposeIsNot) {
   EXPECT_TRUE(TestKernel("func.func @f(%a: tensor<9x9xf32>) { %r = graph.transpose %a by [1, 0] : tensor<9x9xf32> -> tensor<9x9xf32> return }").in_place().empty());
 }

@@ -36,6 +36,9 @@ class TestKernel {
   Kernel kernel_;
   std::string object_;
   std::vector<size_t> operand_bytes_, result_bytes_;
+  // Runs again with results in the place of operands, as far as the kernel allows it: the same bytes.
+  void CheckInPlace(const std::vector<std::string>& operands, const std::vector<std::string>& results) const;
+
   std::vector<InPlacePair> in_place_;
   bool one_kernel_ = false;
   double add_seconds_ = 0, finish_seconds_ = 0;

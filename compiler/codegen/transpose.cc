@@ -68,7 +68,7 @@ void NestEmitter::TransposedBlocks(llvm::Value* low, llvm::Value* high) {
       SetDim(along, i == 0 ? first : b_.CreateAdd(first, I64(i)));
       for (size_t k = 0; k < loads.size(); ++k) loads[k].value = columns[k][i];
       preloaded_ = loads;
-      for (const Root& root : nest_.roots) StoreRoot(root);
+      StoreRoots(/*of_row=*/false);
     }
     preloaded_.clear();
     Forget(Bit(along));
