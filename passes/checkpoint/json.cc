@@ -154,9 +154,7 @@ std::string SolutionFields(const NamedProblem& named, const Solution& solution) 
   return text;
 }
 
-}  // namespace
-
-absl::StatusOr<NamedProblem> ReadProblem(absl::string_view json) {
+absl::StatusOr<NamedProblem> Read(absl::string_view json) {
   absl::StatusOr<Json> document = Parse(json);
   if (!document.ok()) return document.status();
   NamedProblem named;
@@ -184,6 +182,14 @@ absl::StatusOr<NamedProblem> ReadProblem(absl::string_view json) {
   }
   if (absl::Status s = ReadBudgets(*document, named); !s.ok()) return s;
   if (absl::Status s = Check(named.problem); !s.ok()) return Error("nodes, counted from 0 in the file", s.message());
+  return named;
+}
+
+}  // namespace
+
+absl::StatusOr<NamedProblem> ReadProblem(absl::string_view json) {
+  absl::StatusOr<NamedProblem> named = Read(json);
+  if (!named.ok()) return json_document::WithLine(named.status(), json);
   return named;
 }
 

@@ -22,9 +22,9 @@ struct NamedProblem {
 
 // Reads {"nodes":[{"id","cost","size"}],"edges":[[from,to]],"order":[id],"outputs":[id],"budget":bytes or [bytes]}. Ids
 // are unique integers or strings. Without `order` it is free; without `outputs` it is the last node of the order, or,
-// where that is free, every node that nobody reads. A node may have "workspace" (bytes) and "once" (true: it must not be
-// computed again). Other keys are ignored. kInvalidArgument says where in the document
-// what is wrong. The problem has passed Check.
+// where that is free, every node that nobody reads. A node may have "workspace" (bytes) and "once" (true: it must not
+// be computed again). Other keys are ignored. kInvalidArgument says what is wrong where in the document, with the line.
+// The problem has passed Check.
 absl::StatusOr<NamedProblem> ReadProblem(absl::string_view json);
 std::string WriteProblem(const NamedProblem& named);
 

@@ -52,6 +52,15 @@ TEST(JsonTest, WorkspaceAndOnce) {
   EXPECT_THAT(Refused(Replaced("\"size\":4", "\"size\":4,\"once\":1")), HasSubstr("nodes[1].once: expected a boolean"));
 }
 
+TEST(JsonTest, NamesTheLine) {
+  EXPECT_THAT(Refused(Replaced("[0,\"b\"]],", "[0,\"c\"]],")), HasSubstr("line 2: edges[0]: there is no node"));
+  EXPECT_THAT(
+      Refused(
+          "{\"nodes\":[\n{\"id\":\"],{\",\"cost\":1,\"size\":1},\n\n{\"id\":1,\"cost\":1,\"size\":-1}],\"edges\":[]}"),
+      HasSubstr("line 4: nodes[1].size: expected a whole number"));
+  EXPECT_THAT(Refused("{\"nodes\":\n[],\n\"edges\":\n7}"), HasSubstr("line 4: edges: expected an array"));
+}
+
 TEST(JsonTest, Defaults) {
   auto named = ReadProblem(Replaced("\"outputs\":[\"b\"],", ""));
   ASSERT_TRUE(named.ok()) << named.status();

@@ -1,5 +1,8 @@
 #include "passes/schedule/json_document.h"
 
+#include <algorithm>
+
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 namespace plimsoll::json_document {
@@ -35,7 +38,52 @@ struct Errors : nlohmann::json_sax<Json> {
   }
 };
 
+// The line, from 1, on which the value of `key` begins, or its element `index` where that is not negative; 0 where there
+// is none.
+int LineOf(absl::string_view json, absl::string_view key, int64_t index) {
+  int line = 1, depth = 0;
+  bool inside = false;      // in the array of `key`
+  bool waiting = false;     // for the first character of a value
+  int64_t element = 0;
+  absl::string_view last;   // string
+  for (size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (c == '\n') ++line;
+    if (c == ' ' || c == '\t' || c == '\r' || c == '\n') continue;
+    if (waiting && (!inside || element == index)) return line;
+    waiting = false;
+    if (c == '"') {
+      const size_t begin = ++i;
+      while (i < json.size() && json[i] != '"') i += json[i] == '\\' ? 2 : 1;
+      last = json.substr(begin, std::min(i, json.size()) - begin);
+    } else if (c == ':' && depth == 1 && last == key) {
+      if (index < 0) waiting = true;
+      inside = index >= 0;
+    } else if (c == '{' || c == '[') {
+      waiting = ++depth == 2 && inside && c == '[';
+    } else if (c == '}' || c == ']') {
+      if (--depth == 1) inside = false;
+    } else if (c == ',' && depth == 2 && inside) {
+      ++element;
+      waiting = true;
+    }
+  }
+  return 0;
+}
+
 }  // namespace
+
+absl::Status WithLine(const absl::Status& error, absl::string_view json) {
+  absl::string_view message = error.message();
+  const size_t length = message.find_first_not_of("abcdefghijklmnopqrstuvwxyz_");
+  if (error.ok() || length == 0 || length == message.npos) return error;
+  const absl::string_view key = message.substr(0, length), rest = message.substr(length);
+  int64_t index = -1;
+  if (rest[0] == '[' && !absl::SimpleAtoi(rest.substr(1, rest.find(']') - 1), &index)) return error;
+  if (rest[0] != '[' && rest[0] != ':') return error;
+  const int line = LineOf(json, key, index);
+  return line == 0 ? error : absl::Status(error.code(), absl::StrCat("line ", line, ": ", message));
+}
 
 absl::Status Error(absl::string_view where, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(where, ": ", what));

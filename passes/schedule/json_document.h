@@ -25,4 +25,8 @@ std::string Found(const Json& value);
 // nested deeper than 64 levels.
 absl::StatusOr<Json> Parse(absl::string_view json);
 
+// The error with "line N: " before it, where its message begins with a key of the document or an element of an array
+// there: "nodes[7].size: ...". `json` has been parsed.
+absl::Status WithLine(const absl::Status& error, absl::string_view json);
+
 }  // namespace plimsoll::json_document
