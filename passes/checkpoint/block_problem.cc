@@ -158,8 +158,12 @@ llvm::DenseMap<mlir::Operation*, mlir::Operation*> BlockProblem::Realize(llvm::A
   }
   ReadLatest(end);
   // Views that nothing reads any more; they may stand before what they look at.
-  for (mlir::Operation& op : llvm::make_early_inc_range(llvm::reverse(block_.without_terminator()))) {
-    if (op.use_empty() && IsRunView(&op)) op.erase();
+  llvm::SmallVector<mlir::Operation*> views;
+  for (mlir::Operation& op : block_.without_terminator()) {
+    if (IsRunView(&op)) views.push_back(&op);
+  }
+  for (mlir::Operation* view : llvm::reverse(views)) {
+    if (view->use_empty()) view->erase();
   }
   return made_from;
 }

@@ -23,6 +23,32 @@ func.func @again(%x: tensor<1xf32>) -> (tensor<1xf32>, tensor<1xf32>) {
 
 // -----
 
+// Views of what is made again that only the copy is read through go; so do views that nothing reads.
+// CHECK-LABEL: func.func @dead_views
+// CHECK: graph.expand %arg0
+// CHECK-NOT: graph.reshape
+// CHECK: graph.expand %arg0 {plimsoll.recomputed}
+// CHECK: graph.reshape
+// CHECK: graph.reshape
+// CHECK: graph.reduce <max>
+// CHECK: graph.reshape
+// CHECK-NOT: graph.reshape
+// CHECK: return
+func.func @dead_views(%x: tensor<1xf32>) -> (tensor<1xf32>, tensor<1xf32>) {
+  %a = graph.expand %x : tensor<1xf32> -> tensor<2048xf32>
+  %v = graph.reshape %a : tensor<2048xf32> -> tensor<2x1024xf32>
+  %w = graph.reshape %v : tensor<2x1024xf32> -> tensor<4x512xf32>
+  %u = graph.reshape %v : tensor<2x1024xf32> -> tensor<8x256xf32>
+  %s = graph.reduce <sum> %a over [0] keep true : tensor<2048xf32> -> tensor<1xf32>
+  %b = graph.expand %s : tensor<1xf32> -> tensor<3072xf32>
+  %t = graph.reduce <sum> %b over [0] keep true : tensor<3072xf32> -> tensor<1xf32>
+  %m = graph.reduce <max> %w over [0, 1] keep false : tensor<4x512xf32> -> tensor<f32>
+  %n = graph.reshape %m : tensor<f32> -> tensor<1xf32>
+  return %n, %t : tensor<1xf32>, tensor<1xf32>
+}
+
+// -----
+
 // What fits is left alone.
 // CHECK-LABEL: func.func @fits
 // CHECK-NOT: plimsoll.recomputed
