@@ -37,7 +37,7 @@ class Analysis : public Evaluator {
 
  protected:
   Element Load(mlir::Value source, const Index& address, int mask) override {
-    nest_.accesses.push_back({source, address, false, BytesOf(ElementOf(source))});
+    nest_.accesses.push_back({source, address, false, BytesOf(ElementOf(source)), mask != 0, masks_[mask].dims});
     Element e;
     e.dims = space_.Dims(address) | masks_[mask].dims;
     e.pass = masks_[mask].pass;

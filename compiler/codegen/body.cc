@@ -114,7 +114,7 @@ llvm::Value* Extremum(llvm::IRBuilder<>& b, bool largest, llvm::Value* lhs, llvm
 
 }  // namespace
 
-llvm::Value* EmitBodyOp(llvm::IRBuilder<>& b, mlir::Operation& op, llvm::ArrayRef<llvm::Value*> x) {
+llvm::Value* EmitBodyOp(llvm::IRBuilder<>& b, mlir::Operation& op, llvm::ArrayRef<llvm::Value*> x, MathEmitter math_function) {
   if (op.getNumResults() != 1) return nullptr;
   mlir::Type mlir_type = op.getResult(0).getType();
   if (auto constant = llvm::dyn_cast<arith::ConstantOp>(op)) {
@@ -133,7 +133,7 @@ llvm::Value* EmitBodyOp(llvm::IRBuilder<>& b, mlir::Operation& op, llvm::ArrayRe
       .Case([&](arith::SubFOp) { return b.CreateFSub(x[0], x[1]); })
       .Case([&](arith::MulFOp) { return b.CreateFMul(x[0], x[1]); })
       .Case([&](arith::DivFOp) { return b.CreateFDiv(x[0], x[1]); })
-      .Case([&](arith::RemFOp) { return EmitMath(b, "fmod", x); })
+      .Case([&](arith::RemFOp) { return math_function(b, "fmod", x); })
       .Case([&](arith::NegFOp) { return b.CreateFNeg(x[0]); })
       .Case([&](arith::MaximumFOp) { return Extremum(b, true, x[0], x[1]); })
       .Case([&](arith::MinimumFOp) { return Extremum(b, false, x[0], x[1]); })
@@ -183,7 +183,7 @@ llvm::Value* EmitBodyOp(llvm::IRBuilder<>& b, mlir::Operation& op, llvm::ArrayRe
       .Case([&](math::CopySignOp) { return b.CreateBinaryIntrinsic(llvm::Intrinsic::copysign, x[0], x[1]); })
       .Default([&](mlir::Operation* other) -> llvm::Value* {
         if (!llvm::isa<math::MathDialect>(other->getDialect())) return nullptr;
-        return EmitMath(b, other->getName().stripDialect(), x);
+        return math_function(b, other->getName().stripDialect(), x);
       });
 }
 

@@ -7,8 +7,10 @@ namespace plimsoll::codegen {
 
 // The type of a scalar in a register and in memory: bf16 and the 8-bit floats as integers of their width.
 llvm::Type* ScalarType(mlir::Type type, llvm::LLVMContext& context);
-// `operands` are all scalars or all vectors of the same length. Null: not an operation that is known here.
-llvm::Value* EmitBodyOp(llvm::IRBuilder<>& b, mlir::Operation& op, llvm::ArrayRef<llvm::Value*> operands);
+// Elementary functions by the math dialect's names ("exp", "powf", ...) and "fmod", on f32 and f64. Null: unknown.
+using MathEmitter = llvm::Value* (*)(llvm::IRBuilder<>& b, llvm::StringRef function, llvm::ArrayRef<llvm::Value*> operands);
+// `operands` are all scalars or all vectors of the same length. Null: not an operation that is known here. `math`: the target's.
+llvm::Value* EmitBodyOp(llvm::IRBuilder<>& b, mlir::Operation& op, llvm::ArrayRef<llvm::Value*> operands, MathEmitter math);
 llvm::Constant* EmitConstant(mlir::Attribute value, mlir::Type type, llvm::LLVMContext& context);
 
 // small_floats.cc: bf16, f16 and 8-bit floats to f32 and back, rounding to nearest even, in integer arithmetic where LLVM
@@ -16,7 +18,7 @@ llvm::Constant* EmitConstant(mlir::Attribute value, mlir::Type type, llvm::LLVMC
 llvm::Value* ExtendFloat(llvm::IRBuilder<>& b, mlir::Type from, mlir::Type to, llvm::Value* value);
 llvm::Value* TruncateFloat(llvm::IRBuilder<>& b, mlir::Type from, mlir::Type to, llvm::Value* value);
 
-// vector_math.cc: elementary functions on f32 and f64, scalar or vector; a few ulp in f32.
+// cpu/vector_math.cc: elementary functions on f32 and f64, scalar or vector; a few ulp in f32.
 llvm::Value* EmitMath(llvm::IRBuilder<>& b, llvm::StringRef function, llvm::ArrayRef<llvm::Value*> operands);
 
 }  // namespace plimsoll::codegen

@@ -257,6 +257,18 @@ TEST(Fusion, PaddingAndConcatenationInside) {
   ExpectNear(Check(text, {x, z}, "f32"), want, 0, 0, "pad and concat");
 }
 
+// A transposed source that padding makes larger: what is made up lies beyond it and must not be read.
+TEST(Fusion, PaddedTranspose) {
+  Operand x = Counting({20, 37}, "f32"), z = Counting({42, 20}, "f32");
+  const std::string text = Fusion({x, z}, R"(
+    %t = graph.transpose %x0 by [1, 0] : tensor<20x37xf32> -> tensor<37x20xf32>
+    %p = graph.pad <constant> %t {low = array<i64: 0, 0>, high = array<i64: 5, 0>} : (tensor<37x20xf32>) -> tensor<42x20xf32>
+    %y = graph.add %p, %x1 : (tensor<42x20xf32>, tensor<42x20xf32>) -> tensor<42x20xf32>)", {42, 20}, "f32");
+  std::vector<double> want;
+  ForEach({42, 20}, [&](const Shape& at) { want.push_back((at[0] < 37 ? x.values[at[1] * 37 + at[0]] : 0) + z.values[at[0] * 20 + at[1]]); });
+  ExpectNear(Check(text, {x, z}, "f32"), want, 0, 0, "padded transpose");
+}
+
 // The values of an attention block, cut out of each head, as they are and channels-last: a channel's place is not linear in its number.
 TEST(Fusion, HeadsCutAndMadeChannelsLast) {
   for (const char* cpu : {"native", "x86-64-v3"})

@@ -1,4 +1,5 @@
-// How a region becomes loop nests: which dims there are, which are reduced, along which one vectors lie, what is a tile.
+// How a region becomes loop nests: which dims there are, which are reduced, what memory is read and written. The same for every
+// target; how the loops are run is the target's (cpu/plan.h, cuda/plan.h).
 #pragma once
 
 #include "compiler/codegen/evaluator.h"
@@ -27,6 +28,8 @@ struct Access {
   Index address;
   bool store = false;
   int bytes = 0;
+  bool masked = false;  // read only where a padding or a concatenation says so; elsewhere the address may lie outside
+  DimSet mask_dims = 0;
 };
 
 // Loops over `extents` (those of dims; row-major, the first `root_dims` of them enumerate the root's elements).
@@ -38,31 +41,14 @@ struct Nest {
   int passes = 1;          // over the reduced dims: the last one stores
   llvm::SmallVector<ReductionInstance> reductions;  // inputs before users
   llvm::SmallVector<Access> accesses;
-  llvm::DenseSet<mlir::Value> kept;  // computed in one pass, read in later ones
   IndexSpace space;                  // as analysis left it; an emitter starts from a copy of its dims
-
-  int vector_dim = -1;     // -1: scalars
-  int lanes = 1;
-  int block_dim = -1;      // with a transposed load: `lanes` steps of this dim and of vector_dim are one block
-  llvm::SmallVector<int> tile_dims;    // outermost first; a tile is one point of these ...
-  int64_t vector_block = 0;            // ... and a block of vector_dim, where that is not reduced
-  llvm::SmallVector<int> inner_dims;   // not reduced, looped over within a tile
-  int64_t tiles = 1;
-  double tile_nanoseconds = 0;         // rough
-
   // Elements that the nest computes for one of operand bytes moved; for CanBeOneKernel.
   llvm::DenseMap<mlir::Operation*, int> evaluations;
 };
 
-struct KernelPlan {
-  std::vector<Nest> nests;   // one after another in the order of tiles
-  int64_t tiles = 0;
-};
-
-// Fails where the region is not one that the emitter can make. `vector_bits`: of the CPU.
-mlir::FailureOr<KernelPlan> PlanKernel(const Region& region, int vector_bits);
-// Whether computing it as one kernel repeats no expensive work and reads no large operand against the grain.
-bool IsProfitable(const Region& region, const KernelPlan& plan);
+// The nests of a region, the largest results first: results of one shape share a nest. Fails where the region is not one that an
+// emitter can make: reductions over different dims, or an index that cannot be followed.
+mlir::FailureOr<std::vector<Nest>> PlanNests(const Region& region);
 // Transcendental functions and the like: worth keeping for another pass.
 bool IsCostly(mlir::linalg::LinalgOp op);
 int BytesOf(mlir::Type element);

@@ -76,6 +76,19 @@ mlir::FailureOr<Region> LowerToRegion(mlir::Operation* op, bool diagnose) {
   return region;
 }
 
+void LoadKernelDialects(mlir::MLIRContext* context) {
+  context->loadDialect<mlir::arith::ArithDialect, mlir::func::FuncDialect, mlir::linalg::LinalgDialect, mlir::math::MathDialect,
+                       mlir::tensor::TensorDialect>();
+}
+
+std::string KernelStem(mlir::Operation* op) {
+  if (auto fusion = llvm::dyn_cast<graph::FusionOp>(op)) {
+    mlir::Operation* last = fusion.getBody().front().getTerminator()->getPrevNode();
+    return last ? "fused_" + last->getName().stripDialect().str() : "fused";
+  }
+  return op->getName().stripDialect().str();
+}
+
 std::string KernelKey(mlir::Operation* op) {
   std::string key;
   llvm::raw_string_ostream stream(key);

@@ -14,6 +14,10 @@ struct Region {
 // `op`: a graph.fusion or one operation of LowerToLinalgInterface. Fails, with a diagnostic where `diagnose`, if a shape is
 // open or an operation declines.
 mlir::FailureOr<Region> LowerToRegion(mlir::Operation* op, bool diagnose);
+// The dialects that a region is made of.
+void LoadKernelDialects(mlir::MLIRContext* context);
+// For the kernel's name: "softmax", or "fused_softmax" of a fusion that ends in one.
+std::string KernelStem(mlir::Operation* op);
 // The operation's text without what a kernel does not depend on: equal keys, equal kernels.
 std::string KernelKey(mlir::Operation* op);
 

@@ -1,4 +1,4 @@
-#include "compiler/codegen/object.h"
+#include "compiler/codegen/cpu/object.h"
 
 #include <mutex>
 

@@ -1,4 +1,4 @@
-#include "compiler/codegen/emitter.h"
+#include "compiler/codegen/cpu/emitter.h"
 
 #include <numeric>
 
@@ -10,7 +10,7 @@ namespace {
 constexpr int64_t kCacheBytes = 64 * 1024;  // of a row kept on the stack
 }
 
-NestEmitter::NestEmitter(llvm::IRBuilder<>& b, const Region& region, Nest& nest, llvm::ArrayRef<llvm::Value*> buffers)
+NestEmitter::NestEmitter(llvm::IRBuilder<>& b, const Region& region, CpuNest& nest, llvm::ArrayRef<llvm::Value*> buffers)
     : Evaluator(own_space_), b_(b), region_(region), nest_(nest), buffers_(buffers), own_space_(nest.space) {
   dim_values_.assign(nest.extents.size(), nullptr);
   dim_levels_.assign(nest.extents.size(), 0);
@@ -213,7 +213,7 @@ FailureOr<Element> NestEmitter::Apply(mlir::Operation& op, llvm::ArrayRef<Elemen
   At(LevelOf(e.dims));
   if (vector)
     for (llvm::Value*& value : values) value = Splat(value);
-  e.value = EmitBodyOp(b_, op, values);
+  e.value = EmitBodyOp(b_, op, values, EmitMath);
   if (!e.value) {
     Fail();
     return failure();

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "compiler/codegen/body.h"
-#include "compiler/codegen/nest.h"
+#include "compiler/codegen/cpu/plan.h"
 
 namespace plimsoll::codegen {
 
@@ -13,7 +13,7 @@ mlir::LogicalResult EmitKernel(llvm::Module& module, llvm::StringRef symbol, con
 // Emits the tiles [begin, end) of one nest.
 class NestEmitter : public Evaluator {
  public:
-  NestEmitter(llvm::IRBuilder<>& b, const Region& region, Nest& nest, llvm::ArrayRef<llvm::Value*> buffers);
+  NestEmitter(llvm::IRBuilder<>& b, const Region& region, CpuNest& nest, llvm::ArrayRef<llvm::Value*> buffers);
   mlir::LogicalResult Run(llvm::Value* begin, llvm::Value* end);
 
  private:
@@ -61,7 +61,7 @@ class NestEmitter : public Evaluator {
 
   llvm::IRBuilder<>& b_;
   const Region& region_;
-  Nest& nest_;
+  CpuNest& nest_;
   llvm::ArrayRef<llvm::Value*> buffers_;
   IndexSpace own_space_;
   bool failed_ = false;

@@ -1,5 +1,5 @@
 // The loops of a nest: tiles, dims within a tile, lanes, and the passes over the reduced dims.
-#include "compiler/codegen/emitter.h"
+#include "compiler/codegen/cpu/emitter.h"
 
 namespace plimsoll::codegen {
 

@@ -4,8 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "compiler/codegen/codegen.h"
-#include "compiler/codegen/emitter.h"
-#include "compiler/codegen/object.h"
+#include "compiler/codegen/cpu/emitter.h"
+#include "compiler/codegen/cpu/object.h"
 #include "ir/graph/graph.h"
 
 namespace plimsoll::codegen {
@@ -14,19 +14,6 @@ namespace {
 constexpr size_t kModules = 8;
 constexpr double kTaskNanoseconds = 30e3;
 
-void LoadDialects(mlir::MLIRContext* context) {
-  context->loadDialect<mlir::arith::ArithDialect, mlir::func::FuncDialect, mlir::linalg::LinalgDialect, mlir::math::MathDialect,
-                       mlir::tensor::TensorDialect>();
-}
-
-// "graph.fusion" of a softmax: "softmax".
-std::string Stem(mlir::Operation* op) {
-  if (auto fusion = llvm::dyn_cast<graph::FusionOp>(op)) {
-    mlir::Operation* last = fusion.getBody().front().getTerminator()->getPrevNode();
-    return last ? "fused_" + last->getName().stripDialect().str() : "fused";
-  }
-  return op->getName().stripDialect().str();
-}
 }  // namespace
 
 struct KernelCompiler::State {
@@ -46,7 +33,7 @@ KernelCompiler::~KernelCompiler() = default;
 mlir::FailureOr<Kernel> KernelCompiler::Add(mlir::Operation* op) {
   std::string key = KernelKey(op);
   if (auto it = state_->kernels.find(key); it != state_->kernels.end()) return it->second;
-  LoadDialects(op->getContext());
+  LoadKernelDialects(op->getContext());
   auto region = LowerToRegion(op, /*diagnose=*/true);
   if (mlir::failed(region)) return mlir::failure();
   auto plan = PlanKernel(*region, state_->target.vector_bits);
@@ -61,10 +48,10 @@ mlir::FailureOr<Kernel> KernelCompiler::Add(mlir::Operation* op) {
     state_->units.push_back(std::move(unit));
   }
   Kernel kernel;
-  kernel.symbol = absl::StrCat("k", state_->emitted, "_", Stem(op));
+  kernel.symbol = absl::StrCat("k", state_->emitted, "_", KernelStem(op));
   kernel.tiles = plan->tiles;
   double nanoseconds = 0;
-  for (const Nest& nest : plan->nests) nanoseconds += nest.tile_nanoseconds * static_cast<double>(nest.tiles);
+  for (const CpuNest& nest : plan->nests) nanoseconds += nest.tile_nanoseconds * static_cast<double>(nest.tiles);
   if (plan->tiles > 0) {
     const double tile = nanoseconds / static_cast<double>(plan->tiles);
     kernel.tiles_per_task = std::max<int64_t>(1, static_cast<int64_t>(kTaskNanoseconds / tile));
@@ -103,7 +90,7 @@ absl::StatusOr<std::string> KernelCompiler::Finish() {
 }
 
 bool CanBeOneKernel(mlir::Operation* op) {
-  LoadDialects(op->getContext());
+  LoadKernelDialects(op->getContext());
   auto region = LowerToRegion(op, /*diagnose=*/false);
   if (mlir::failed(region)) return false;
   auto plan = PlanKernel(*region, 512);
@@ -137,32 +124,6 @@ bool CanBeOneKernel(llvm::ArrayRef<mlir::Operation*> ops, llvm::ArrayRef<mlir::V
   const bool can = CanBeOneKernel(fusion);
   fusion->erase();
   return can;
-}
-
-std::vector<InPlacePair> InPlacePairs(mlir::Operation* op) {
-  LoadDialects(op->getContext());
-  std::vector<InPlacePair> pairs;
-  auto region = LowerToRegion(op, /*diagnose=*/false);
-  if (mlir::failed(region)) return pairs;
-  auto plan = PlanKernel(*region, 512);
-  if (mlir::failed(plan) || plan->nests.size() != 1) return pairs;
-  const Nest& nest = plan->nests[0];
-  size_t number = 0;
-  for (const Access& store : nest.accesses) {
-    if (!store.store) continue;
-    const Root& root = nest.roots[number++];
-    if (root.of_row) continue;  // a row's result is written while other rows are still to be read
-    for (mlir::BlockArgument argument : region->body->getArguments()) {
-      bool read = false, same = true;
-      for (const Access& access : nest.accesses) {
-        if (access.source != argument) continue;
-        read = true;
-        same &= !access.store && access.address == store.address && access.bytes == store.bytes;
-      }
-      if (read && same) pairs.push_back({argument.getArgNumber(), root.result});
-    }
-  }
-  return pairs;
 }
 
 }  // namespace plimsoll::codegen

@@ -1,4 +1,4 @@
-#include "compiler/codegen/emitter.h"
+#include "compiler/codegen/cpu/emitter.h"
 
 namespace plimsoll::codegen {
 
@@ -16,7 +16,7 @@ mlir::LogicalResult EmitKernel(llvm::Module& module, llvm::StringRef symbol, con
   llvm::Value *begin = function->getArg(1), *end = function->getArg(2);
   bool ok = true;
   int64_t first = 0;
-  for (Nest& nest : plan.nests) {
+  for (CpuNest& nest : plan.nests) {
     llvm::Value *low = begin, *high = end;
     if (plan.nests.size() > 1) {  // its share of [begin, end)
       low = b.CreateSub(b.CreateBinaryIntrinsic(llvm::Intrinsic::smax, begin, b.getInt64(first)), b.getInt64(first));

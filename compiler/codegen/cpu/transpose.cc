@@ -1,6 +1,6 @@
 // Square blocks for loads that walk along another dim than the stores: rows are loaded along block_dim and transposed in
 // registers, then the bodies run with lanes along vector_dim, once for each step of block_dim.
-#include "compiler/codegen/emitter.h"
+#include "compiler/codegen/cpu/emitter.h"
 
 namespace plimsoll::codegen {
 namespace {

@@ -4,7 +4,7 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
-#include "compiler/codegen/object.h"
+#include "compiler/codegen/cpu/object.h"
 #include "lld/Common/Driver.h"
 #include "llvm/Support/raw_ostream.h"
 
