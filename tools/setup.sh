@@ -1,9 +1,19 @@
 #!/usr/bin/env bash
 # Installs all that the build needs on Debian 12: packages, and the pinned PyPI archives of third_party/pins.txt.
-# Usage: tools/setup.sh            (root, or a user who may sudo; safe to run again: what is there is kept)
+# Usage: tools/setup.sh [--cuda]   (root, or a user who may sudo; safe to run again: what is there is kept)
+# --cuda also gets what code for NVIDIA GPUs is made with, 100 MB of NVIDIA's wheels under NVIDIA's licence: libdevice (bitcode
+# of elementary functions, which most kernels need) and ptxas (the assembler, optional). Without it, and without a toolkit in
+# /usr/local/cuda, CUDA code generation says what it misses; the CPU target needs neither.
 # The archives go to $PLIMSOLL_DEPS, default ~/.cache/plimsoll/deps; third_party/deps becomes a link to it.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
+cuda=0
+for argument; do
+  case $argument in
+    --cuda) cuda=1 ;;
+    *) echo "setup: '$argument' is not known; there is --cuda" >&2; exit 2 ;;
+  esac
+done
 deps=${PLIMSOLL_DEPS:-${XDG_CACHE_HOME:-$HOME/.cache}/plimsoll/deps}
 pins=$root/third_party/pins.txt
 
@@ -38,7 +48,7 @@ fetch_wheel() {
   echo "$spec --hash=sha256:$sha" > "$download/req.txt"
   python3 -m pip download -q --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
     --python-version 3.11 --implementation cp --abi cp311 --abi none \
-    --platform manylinux1_x86_64 --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 \
+    --platform manylinux1_x86_64 --platform manylinux2010_x86_64 --platform manylinux2014_x86_64 --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 \
     -d "$download" -r "$download/req.txt"
   rm -rf "${deps:?}/$2"; mkdir -p "$deps/$2"
   unzip -q "$download"/*.whl -d "$deps/$2"
@@ -84,9 +94,25 @@ PY
   echo "$sha" > "$deps/onnx/.pin"; rm -rf "$work"
 }
 
+# Of each wheel one file, laid out as the toolkit is.
+fetch_cuda() {
+  fetch_wheel nvidia-nvvm cuda-nvvm
+  fetch_wheel nvidia-cuda-nvcc cuda-nvcc
+  mkdir -p "$deps/cuda/nvvm/libdevice" "$deps/cuda/bin"
+  local file found
+  for file in nvvm/libdevice/libdevice.10.bc bin/ptxas; do
+    found=$(find "$deps/cuda-nvvm" "$deps/cuda-nvcc" -path "*/$file" -type f | head -1)
+    [ -z "$found" ] || mv "$found" "$deps/cuda/$file"   # none: moved before
+  done
+  chmod +x "$deps/cuda/bin/ptxas"
+  local folder
+  for folder in cuda-nvvm cuda-nvcc; do find "$deps/$folder" -mindepth 1 ! -name .pin ! -ipath '*licen*' -type f -delete; done
+}
+
 fetch_wheel onednn-cpu-gomp onednn
 fetch_wheel onednn-devel-cpu-gomp onednn-devel
 fetch_wheel onnx onnx-wheel      # its backend test data only: node tests and the light models
 build_onnx
+if ((cuda)); then fetch_cuda; fi
 ln -sfn "$deps" "$root/third_party/deps"
 echo "setup: done ($deps)"
