@@ -174,7 +174,10 @@ llvm::Value* EmitBodyOp(llvm::IRBuilder<>& b, mlir::Operation& op, llvm::ArrayRe
       .Case([&](math::AbsFOp) { return b.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, x[0]); })
       .Case([&](math::AbsIOp) { return b.CreateBinaryIntrinsic(llvm::Intrinsic::abs, x[0], b.getFalse()); })
       .Case([&](math::SqrtOp) { return b.CreateUnaryIntrinsic(llvm::Intrinsic::sqrt, x[0]); })
-      .Case([&](math::RsqrtOp) { return b.CreateFDiv(llvm::ConstantFP::get(type, 1), b.CreateUnaryIntrinsic(llvm::Intrinsic::sqrt, x[0])); })
+      .Case([&](math::RsqrtOp) -> llvm::Value* {
+        if (llvm::Value* known = math_function(b, "rsqrt", x)) return known;
+        return b.CreateFDiv(llvm::ConstantFP::get(type, 1), b.CreateUnaryIntrinsic(llvm::Intrinsic::sqrt, x[0]));
+      })
       .Case([&](math::FloorOp) { return b.CreateUnaryIntrinsic(llvm::Intrinsic::floor, x[0]); })
       .Case([&](math::CeilOp) { return b.CreateUnaryIntrinsic(llvm::Intrinsic::ceil, x[0]); })
       .Case([&](math::TruncOp) { return b.CreateUnaryIntrinsic(llvm::Intrinsic::trunc, x[0]); })

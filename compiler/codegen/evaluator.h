@@ -49,6 +49,11 @@ class Evaluator {
   // Forgets what depends on a dim whose value changes.
   void Forget(DimSet dims);
 
+  // What was evaluated. A subclass may set it aside where a value's code does not reach what comes later.
+  struct Memo { mlir::Value tensor; int mask; std::vector<Index> at; Element element; };
+  using Memory = llvm::DenseMap<mlir::Value, llvm::SmallVector<Memo, 1>>;
+  Memory memo_;
+
   IndexSpace& space_;
   // The masks made by padding and concatenation; 0 is none.
   llvm::SmallVector<Element> masks_{Element{}};
@@ -59,9 +64,6 @@ class Evaluator {
   Index ToIndex(const Element& element);
   std::optional<Element> FoldIndex(mlir::Operation& op, llvm::ArrayRef<Element> operands);
   Index Affine(mlir::AffineExpr expression, llvm::ArrayRef<Index> dims);
-
-  struct Memo { mlir::Value tensor; int mask; std::vector<Index> at; Element element; };
-  llvm::DenseMap<mlir::Value, llvm::SmallVector<Memo, 1>> memo_;
 };
 
 // Shared by analysis and emission.

@@ -71,6 +71,8 @@ TestKernel::~TestKernel() {
   if (file_ >= 0) close(file_);
 }
 
+void TestKernel::Call(const std::vector<const void*>& buffers, int64_t begin, int64_t end) const { function_(buffers.data(), begin, end); }
+
 std::vector<std::string> TestKernel::Run(const std::vector<std::string>& operands, int parts) const {
   // Each buffer ends where its page ends: what reads or writes past it dies.
   struct Pages {

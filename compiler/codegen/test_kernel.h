@@ -28,7 +28,7 @@ class TestKernel {
   double finish_seconds() const { return finish_seconds_; }
 
   // Tiles [begin, end) on these buffers.
-  void Call(const std::vector<const void*>& buffers, int64_t begin, int64_t end) const { function_(buffers.data(), begin, end); }
+  void Call(const std::vector<const void*>& buffers, int64_t begin, int64_t end) const;
   // All tiles, in `parts` calls, the last first; results in buffers of their own, with guards around them that must survive.
   std::vector<std::string> Run(const std::vector<std::string>& operands, int parts = 1) const;
 

@@ -8,18 +8,18 @@ namespace plimsoll::codegen {
 struct CpuNest : Nest {
   llvm::DenseSet<mlir::Value> kept;  // computed in one pass, read in later ones
 
-  int vector_dim = -1;     // -1: scalars
+  int vector_dim = -1;  // -1: scalars
   int lanes = 1;
-  int block_dim = -1;      // with a transposed load: `lanes` steps of this dim and of vector_dim are one block
-  llvm::SmallVector<int> tile_dims;    // outermost first; a tile is one point of these ...
-  int64_t vector_block = 0;            // ... and a block of vector_dim, where that is not reduced
-  llvm::SmallVector<int> inner_dims;   // not reduced, looped over within a tile
+  int block_dim = -1;  // with a transposed load: `lanes` steps of this dim and of vector_dim are one block
+  llvm::SmallVector<int> tile_dims;   // outermost first; a tile is one point of these ...
+  int64_t vector_block = 0;           // ... and a block of vector_dim, where that is not reduced
+  llvm::SmallVector<int> inner_dims;  // not reduced, looped over within a tile
   int64_t tiles = 1;
-  double tile_nanoseconds = 0;         // rough
+  double tile_nanoseconds = 0;  // rough
 };
 
 struct KernelPlan {
-  std::vector<CpuNest> nests;   // one after another in the order of tiles
+  std::vector<CpuNest> nests;  // one after another in the order of tiles
   int64_t tiles = 0;
 };
 

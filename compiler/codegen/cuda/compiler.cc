@@ -1,0 +1,106 @@
+#include <atomic>
+#include <map>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "compiler/codegen/codegen.h"
+#include "compiler/codegen/cuda/emitter.h"
+#include "compiler/codegen/cuda/module.h"
+#include "llvm/Bitcode/BitcodeWriter.h"
+
+namespace plimsoll::codegen {
+namespace {
+// As on the CPU: kernels go into this many modules in turn, so that the text is the same on any machine.
+constexpr size_t kModules = 8;
+}  // namespace
+
+struct CudaKernelCompiler::State {
+  struct Unit {
+    llvm::LLVMContext context;
+    std::unique_ptr<llvm::Module> module;
+  };
+  CudaTarget target;
+  CudaToolkit toolkit;
+  std::vector<std::unique_ptr<Unit>> units;
+  std::map<std::string, CudaKernel> kernels;  // by key
+  size_t emitted = 0;
+};
+
+CudaKernelCompiler::CudaKernelCompiler(CudaTarget target, CudaToolkit toolkit) : state_(std::make_unique<State>()) {
+  state_->target = std::move(target);
+  state_->toolkit = std::move(toolkit);
+}
+CudaKernelCompiler::~CudaKernelCompiler() = default;
+
+mlir::FailureOr<CudaKernel> CudaKernelCompiler::Add(mlir::Operation* op, llvm::ArrayRef<int> alignments,
+                                                    llvm::StringRef symbol) {
+  std::string key = KernelKey(op);
+  for (int alignment : alignments) absl::StrAppend(&key, " ", alignment);
+  if (auto it = state_->kernels.find(key); it != state_->kernels.end()) return it->second;
+  LoadKernelDialects(op->getContext());
+  auto region = LowerToRegion(op, /*diagnose=*/true);
+  if (mlir::failed(region)) return mlir::failure();
+  auto plan = PlanCudaKernel(*region, state_->target, alignments);
+  if (mlir::failed(plan)) {
+    op->emitError() << "is not one kernel: its reductions run over different dims, or an index cannot be followed";
+    return mlir::failure();
+  }
+  CudaKernel kernel;
+  kernel.symbol = symbol.empty() ? absl::StrCat("k", state_->emitted, "_", KernelStem(op)) : symbol.str();
+  kernel.blocks = plan->blocks;
+  kernel.threads = plan->threads;
+  for (const CudaNest& nest : plan->nests) kernel.skeletons.push_back(NameOf(nest.skeleton));
+  if (kernel.blocks > 0) {
+    const size_t number = state_->emitted % kModules;
+    if (state_->units.size() <= number) {
+      auto unit = std::make_unique<State::Unit>();
+      unit->module = std::make_unique<llvm::Module>("kernels", unit->context);
+      state_->units.push_back(std::move(unit));
+    }
+    llvm::DenseSet<unsigned> shared;
+    for (const InPlacePair& pair : InPlacePairs(op)) {
+      shared.insert(pair.operand);
+      shared.insert(op->getNumOperands() + pair.result);
+    }
+    if (mlir::failed(EmitCudaKernel(*state_->units[number]->module, kernel.symbol, *region, *plan, shared))) {
+      op->emitError() << "has an operation in its body that the kernel emitter does not know";
+      return mlir::failure();
+    }
+    ++state_->emitted;
+  }
+  state_->kernels.emplace(std::move(key), kernel);
+  return kernel;
+}
+
+absl::StatusOr<CudaCode> CudaKernelCompiler::Finish(bool keep_bitcode) {
+  CudaCode code;
+  if (state_->emitted == 0) return code;
+  std::vector<absl::StatusOr<std::string>> results(state_->units.size(), absl::StatusOr<std::string>(std::string()));
+  if (keep_bitcode) code.bitcode.resize(state_->units.size());
+  std::atomic<size_t> next = 0;
+  auto work = [&] {
+    for (size_t i; (i = next++) < results.size();) {
+      llvm::Module& module = *state_->units[i]->module;
+      results[i] = CompilePtx(module, state_->target, state_->toolkit, absl::StrCat("unit", i));
+      if (keep_bitcode && results[i].ok()) {
+        llvm::raw_string_ostream stream(code.bitcode[i]);
+        llvm::WriteBitcodeToFile(module, stream);
+      }
+      state_->units[i]->module.reset();
+    }
+  };
+  const size_t threads = std::min<size_t>(results.size(), std::max(1u, std::thread::hardware_concurrency()));
+  std::vector<std::thread> others;
+  for (size_t i = 1; i < threads; ++i) others.emplace_back(work);
+  work();
+  for (std::thread& thread : others) thread.join();
+  std::vector<std::string> texts;
+  for (auto& result : results) {
+    if (!result.ok()) return result.status();
+    texts.push_back(std::move(*result));
+  }
+  code.ptx = JoinPtx(texts);
+  return code;
+}
+
+}  // namespace plimsoll::codegen

@@ -1,0 +1,141 @@
+#include "compiler/codegen/cuda/emulator/fibers.h"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+// Saves the registers that a call keeps and the stack pointer, takes those of another fiber.
+extern "C" void plimsoll_switch_fiber(void** save, void* load);
+asm(R"(
+.text
+.p2align 4
+.globl plimsoll_switch_fiber
+.hidden plimsoll_switch_fiber
+.type plimsoll_switch_fiber,@function
+plimsoll_switch_fiber:
+  pushq %rbp
+  pushq %rbx
+  pushq %r12
+  pushq %r13
+  pushq %r14
+  pushq %r15
+  movq %rsp, (%rdi)
+  movq %rsi, %rsp
+  popq %r15
+  popq %r14
+  popq %r13
+  popq %r12
+  popq %rbx
+  popq %rbp
+  ret
+.size plimsoll_switch_fiber,.-plimsoll_switch_fiber
+)");
+
+namespace plimsoll::codegen {
+
+EmulatedThread emulated_thread;
+
+namespace {
+constexpr size_t kStackBytes = 128 * 1024;
+constexpr int kWarp = 32;
+Block* running = nullptr;
+}  // namespace
+
+struct FiberAccess {
+  static void Main() {
+    (*running->body_)();
+    running->Wait(Block::State::kDone);
+  }
+  static void Barrier() { running->Wait(Block::State::kBarrier); }
+  static uint32_t Shuffle(uint32_t value, int32_t offset) {
+    const int self = emulated_thread.thread;
+    const int parity = running->fibers_[self].parity++ & 1;
+    running->slots_[2 * self + parity] = value;
+    running->Wait(Block::State::kShuffle);
+    return running->slots_[2 * (self ^ offset) + parity];
+  }
+};
+
+void EmulatedBarrier() { FiberAccess::Barrier(); }
+uint32_t EmulatedShuffle(uint32_t value, int32_t offset) { return FiberAccess::Shuffle(value, offset); }
+
+void Block::Resume(int thread) {
+  emulated_thread.thread = thread;
+  plimsoll_switch_fiber(&scheduler_, fibers_[thread].stack_pointer);
+}
+
+void Block::Wait(State state) {
+  Fiber& fiber = fibers_[emulated_thread.thread];
+  fiber.state = state;
+  plimsoll_switch_fiber(&fiber.stack_pointer, scheduler_);
+}
+
+std::string Block::Turn(std::mt19937_64& random, bool* done) {
+  order_.clear();
+  for (int i = 0; i < threads_; ++i)
+    if (fibers_[i].state == State::kReady) order_.push_back(i);
+  std::shuffle(order_.begin(), order_.end(), random);
+  for (int thread : order_) Resume(thread);
+  if (!order_.empty()) return "";
+  bool progress = false, shuffling = false;
+  int waiting = 0, ended = 0;
+  for (int warp = 0; warp < threads_; warp += kWarp) {
+    int here = 0;
+    const int last = std::min(warp + kWarp, threads_);
+    for (int i = warp; i < last; ++i) {
+      here += fibers_[i].state == State::kShuffle;
+      waiting += fibers_[i].state == State::kBarrier;
+      ended += fibers_[i].state == State::kDone;
+    }
+    shuffling |= here > 0;
+    if (here < kWarp) continue;
+    progress = true;
+    for (int i = warp; i < last; ++i) fibers_[i].state = State::kReady;
+  }
+  if (progress) return "";
+  if (shuffling) return "a shuffle that not all lanes of a warp reach";
+  *done = ended == threads_;
+  if (*done) return "";
+  if (waiting != threads_) return "a barrier that not all threads reach";
+  for (int i = 0; i < threads_; ++i) fibers_[i].state = State::kReady;
+  return "";
+}
+
+std::string Block::Run(int block, int blocks, int threads, bool synchronizes, const std::function<void()>& body,
+                       std::mt19937_64& random) {
+  emulated_thread = {0, block, threads, blocks};
+  threads_ = threads;
+  if (!synchronizes) {
+    order_.resize(threads);
+    std::iota(order_.begin(), order_.end(), 0);
+    std::shuffle(order_.begin(), order_.end(), random);
+    for (int thread : order_) {
+      emulated_thread.thread = thread;
+      body();
+    }
+    return "";
+  }
+  if (static_cast<int>(fibers_.size()) < threads) fibers_.resize(threads);
+  slots_.assign(2 * threads, 0);
+  body_ = &body;
+  running = this;
+  for (int i = 0; i < threads; ++i) {
+    Fiber& fiber = fibers_[i];
+    fiber.state = State::kReady;
+    fiber.parity = 0;
+    fiber.stack.resize(kStackBytes);
+    // Six registers and the place to return to; the stack is as a call leaves it, 8 off a multiple of 16.
+    auto top = reinterpret_cast<uintptr_t>(fiber.stack.data() + kStackBytes) & ~uintptr_t{15};
+    auto* frame = reinterpret_cast<void**>(top - 16) - 6;
+    std::memset(frame, 0, 6 * sizeof(void*));
+    frame[6] = reinterpret_cast<void*>(&FiberAccess::Main);
+    fiber.stack_pointer = frame;
+  }
+  bool done = false;
+  std::string error;
+  while (!done && error.empty()) error = Turn(random, &done);
+  running = nullptr;
+  return error;
+}
+
+}  // namespace plimsoll::codegen

@@ -1,0 +1,52 @@
+// The threads of one GPU block on one thread of the host: each a fiber, which gives way at barriers and shuffles.
+// Between them they run one after another in an order drawn from the seed. x86-64.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace plimsoll::codegen {
+
+// What a thread reads of itself; valid while it runs.
+struct EmulatedThread {
+  int32_t thread = 0, block = 0, threads = 0, blocks = 0;
+};
+extern EmulatedThread emulated_thread;
+
+class Block {
+ public:
+  // Runs `body` for threads [0, threads) of block `block`. Empty, or what went wrong: a barrier or a shuffle that not
+  // all reach. `synchronizes`: whether the body may give way; where not, no fibers are needed.
+  std::string Run(int block, int blocks, int threads, bool synchronizes, const std::function<void()>& body,
+                  std::mt19937_64& random);
+
+ private:
+  friend struct FiberAccess;
+  enum class State { kReady, kBarrier, kShuffle, kDone };
+  struct Fiber {
+    void* stack_pointer = nullptr;
+    State state = State::kReady;
+    int parity = 0;
+    std::vector<char> stack;
+  };
+  void Resume(int thread);
+  void Wait(State state);
+  std::string Turn(std::mt19937_64& random, bool* done);
+
+  std::vector<Fiber> fibers_;
+  std::vector<int> order_;
+  // Two for each thread: a lane may come to its next shuffle before others have read this one.
+  std::vector<uint32_t> slots_;
+  const std::function<void()>* body_ = nullptr;
+  void* scheduler_ = nullptr;
+  int threads_ = 0;
+};
+
+// What the code of a thread calls.
+void EmulatedBarrier();
+uint32_t EmulatedShuffle(uint32_t value, int32_t offset);  // of the lane whose number differs by xor `offset`
+
+}  // namespace plimsoll::codegen

@@ -1,0 +1,154 @@
+// compiler/codegen/test_kernel.h for the CUDA target: the tests of the CPU's kernels, run on emulated CUDA kernels.
+#include "compiler/codegen/test_kernel.h"
+
+#include <sys/mman.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+
+#include "compiler/codegen/cuda/cuda.h"
+#include "compiler/codegen/cuda/emulator/emulator.h"
+#include "compiler/codegen/pch.h"
+#include "ir/graph/graph.h"
+#include "mlir/Parser/Parser.h"
+
+namespace plimsoll::codegen {
+namespace {
+
+[[noreturn]] void Die(const std::string& why) {
+  fprintf(stderr, "%s\n", why.c_str());
+  abort();
+}
+double Seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+// What the class has no place for.
+struct Extra {
+  std::unique_ptr<EmulatedCuda> device;
+  int threads = 0;
+};
+std::map<const TestKernel*, Extra> extras;
+
+// How often each skeleton was taken, printed when the tests end.
+struct Tally {
+  std::map<std::string, int> counts;
+  ~Tally() {
+    for (const auto& [name, count] : counts) fprintf(stderr, "%s: %d kernels\n", name.c_str(), count);
+  }
+} tally;
+
+}  // namespace
+
+TestKernel::TestKernel(const std::string& text, const std::string& cpu) {
+  mlir::DialectRegistry registry;
+  registry.insert<graph::GraphDialect, mlir::func::FuncDialect>();
+  mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
+  context.loadAllAvailableDialects();
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
+  if (!module) Die("cannot parse:\n" + text);
+  mlir::Operation* op = nullptr;
+  for (mlir::Operation& inner : (*module->getOps<mlir::func::FuncOp>().begin()).getBody().front())
+    if (!op && llvm::isa<graph::GraphDialect>(inner.getDialect())) op = &inner;
+  if (!op) Die("no graph operation in:\n" + text);
+  for (mlir::Value operand : op->getOperands())
+    operand_bytes_.push_back(*graph::byteSize(llvm::cast<mlir::RankedTensorType>(operand.getType())));
+  for (mlir::Value result : op->getResults())
+    result_bytes_.push_back(*graph::byteSize(llvm::cast<mlir::RankedTensorType>(result.getType())));
+  auto target = ResolveCuda(cpu == "native" ? "sm_80" : "sm_90");
+  if (!target.ok()) Die(target.status().ToString());
+  CudaKernelCompiler compiler(*target, FindCudaToolkit());
+  const double start = Seconds();
+  auto kernel = compiler.Add(op);
+  if (mlir::failed(kernel)) Die("not compiled:\n" + text);
+  const double added = Seconds();
+  auto again = compiler.Add(op);
+  if (mlir::failed(again) || again->symbol != kernel->symbol) Die("the same operation made a second kernel");
+  auto code = compiler.Finish(/*keep_bitcode=*/true);
+  if (!code.ok()) Die(code.status().ToString() + "\n" + text);
+  finish_seconds_ = Seconds() - added;
+  add_seconds_ = added - start;
+  one_kernel_ = CanBeOneKernel(op);
+  in_place_ = InPlacePairs(op);
+  object_ = code->ptx;
+  kernel_.symbol = kernel->symbol;
+  kernel_.tiles = kernel->blocks;
+  for (const std::string& skeleton : kernel->skeletons) ++tally.counts[skeleton];
+  if (kernel->blocks == 0) return;
+  auto device = EmulatedCuda::Load(code->bitcode);
+  if (!device.ok()) Die(device.status().ToString() + "\n" + text);
+  extras[this] = {*std::move(device), kernel->threads};
+  function_ = nullptr;
+}
+
+TestKernel::~TestKernel() { extras.erase(this); }
+
+void TestKernel::Call(const std::vector<const void*>& buffers, int64_t begin, int64_t end) const {
+  std::vector<void*> arguments;
+  for (const void* buffer : buffers) arguments.push_back(const_cast<void*>(buffer));
+  Extra& extra = extras.at(this);
+  const absl::Status status =
+      extra.device->Launch(kernel_.symbol, kernel_.tiles, extra.threads, arguments, static_cast<uint64_t>(begin + 1));
+  if (!status.ok()) Die(status.ToString());
+}
+
+// `parts` makes another order of the threads.
+std::vector<std::string> TestKernel::Run(const std::vector<std::string>& operands, int parts) const {
+  // Each buffer starts at a multiple of 16 and ends, but for up to 15 bytes that must survive, where its page ends; a
+  // page before it is out of bounds too.
+  constexpr size_t kPage = 4096;
+  struct Pages {
+    char* base = nullptr;
+    size_t bytes = 0, used = 0;
+    size_t padding() const { return (used + 15) / 16 * 16 - used; }
+    char* data() const { return base + bytes - kPage - used - padding(); }
+  };
+  auto allocate = [&](size_t used) {
+    Pages pages;
+    pages.used = used;
+    pages.bytes = (used + 15 + kPage - 1) / kPage * kPage + 2 * kPage;
+    pages.base =
+        static_cast<char*>(mmap(nullptr, pages.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    memset(pages.base, 0xa5, pages.bytes);
+    mprotect(pages.base, kPage, PROT_NONE);
+    mprotect(pages.base + pages.bytes - kPage, kPage, PROT_NONE);
+    return pages;
+  };
+  std::vector<Pages> pages;
+  std::vector<const void*> buffers;
+  if (operands.size() != operand_bytes_.size()) Die("another number of operands");
+  for (size_t i = 0; i < operands.size(); ++i) {
+    if (operands[i].size() != operand_bytes_[i]) Die("operand " + std::to_string(i) + " has another size");
+    pages.push_back(allocate(operands[i].size()));
+    memcpy(pages.back().data(), operands[i].data(), operands[i].size());
+    buffers.push_back(pages.back().data());
+  }
+  for (size_t bytes : result_bytes_) {
+    pages.push_back(allocate(bytes));
+    buffers.push_back(pages.back().data());
+  }
+  if (kernel_.tiles > 0) Call(buffers, parts, parts);
+  std::vector<std::string> results;
+  for (size_t i = 0; i < pages.size(); ++i) {
+    const Pages& p = pages[i];
+    if (i < operands.size() ? memcmp(p.data(), operands[i].data(), p.used) != 0 : false) Die("an operand was written");
+    for (const char* at = p.base + kPage; at < p.data(); ++at)
+      if (static_cast<unsigned char>(*at) != 0xa5) Die("bytes before a buffer were written");
+    for (size_t k = 0; k < p.padding(); ++k)
+      if (static_cast<unsigned char>(p.data()[p.used + k]) != 0xa5) Die("bytes behind a buffer were written");
+    if (i >= operands.size()) results.emplace_back(p.data(), p.used);
+  }
+  for (Pages& p : pages) munmap(p.base, p.bytes);
+  return results;
+}
+
+// PTX that calls what it does not hold says so.
+std::vector<std::string> UndefinedSymbols(const std::string& ptx) {
+  std::vector<std::string> names;
+  for (size_t at = 0; (at = ptx.find(".extern", at)) != std::string::npos; ++at)
+    names.push_back(ptx.substr(at, ptx.find('\n', at) - at));
+  return names;
+}
+
+}  // namespace plimsoll::codegen

@@ -1,0 +1,21 @@
+// LLVM modules of kernels to PTX.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "compiler/codegen/cuda/cuda.h"
+#include "llvm/IR/Module.h"
+
+namespace plimsoll::codegen {
+
+// Links what the kernels call of libdevice, optimizes in place and prints. Names that are not entries begin with
+// `prefix` afterwards, so that texts can be joined. Thread-safe for modules of distinct contexts. kUnavailable:
+// libdevice is needed and was not found, or cannot be read. kInternal: malformed IR, or LLVM does not know the
+// architecture.
+absl::StatusOr<std::string> CompilePtx(llvm::Module& module, const CudaTarget& target, const CudaToolkit& toolkit,
+                                       const std::string& prefix);
+// One text of several, all made for one target.
+std::string JoinPtx(const std::vector<std::string>& texts);
+
+}  // namespace plimsoll::codegen
