@@ -24,6 +24,16 @@ namespace {
 double Seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 }  // namespace
 
+struct TestKernel::Code {
+  int file = -1;
+  void* library = nullptr;
+  void (*function)(const void* const*, int64_t, int64_t) = nullptr;
+  ~Code() {
+    if (library) dlclose(library);
+    if (file >= 0) close(file);
+  }
+};
+
 TestKernel::TestKernel(const std::string& text, const std::string& cpu) {
   mlir::DialectRegistry registry;
   registry.insert<graph::GraphDialect, mlir::func::FuncDialect>();
@@ -56,22 +66,19 @@ TestKernel::TestKernel(const std::string& text, const std::string& cpu) {
   in_place_ = InPlacePairs(op);
   object_ = *object;
   if (kernel_.tiles == 0) return;
-  const int file = memfd_create("kernels", MFD_CLOEXEC);
-  if (file < 0 || write(file, object_.data(), object_.size()) != static_cast<ssize_t>(object_.size())) Die("no memory file");
+  code_ = std::make_unique<Code>();
+  code_->file = memfd_create("kernels", MFD_CLOEXEC);
+  if (code_->file < 0 || write(code_->file, object_.data(), object_.size()) != static_cast<ssize_t>(object_.size())) Die("no memory file");
   // dlopen knows libraries by name: the number stays taken as long as the library is open.
-  library_ = dlopen(("/proc/self/fd/" + std::to_string(file)).c_str(), RTLD_NOW | RTLD_LOCAL);
-  file_ = file;
-  if (!library_) Die(dlerror());
-  function_ = reinterpret_cast<decltype(function_)>(dlsym(library_, kernel_.symbol.c_str()));
-  if (!function_) Die("no symbol " + kernel_.symbol);
+  code_->library = dlopen(("/proc/self/fd/" + std::to_string(code_->file)).c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!code_->library) Die(dlerror());
+  code_->function = reinterpret_cast<decltype(code_->function)>(dlsym(code_->library, kernel_.symbol.c_str()));
+  if (!code_->function) Die("no symbol " + kernel_.symbol);
 }
 
-TestKernel::~TestKernel() {
-  if (library_) dlclose(library_);
-  if (file_ >= 0) close(file_);
-}
+TestKernel::~TestKernel() = default;
 
-void TestKernel::Call(const std::vector<const void*>& buffers, int64_t begin, int64_t end) const { function_(buffers.data(), begin, end); }
+void TestKernel::Call(const std::vector<const void*>& buffers, int64_t begin, int64_t end) const { code_->function(buffers.data(), begin, end); }
 
 std::vector<std::string> TestKernel::Run(const std::vector<std::string>& operands, int parts) const {
   // Each buffer ends where its page ends: what reads or writes past it dies.

@@ -42,9 +42,8 @@ class TestKernel {
   std::vector<InPlacePair> in_place_;
   bool one_kernel_ = false;
   double add_seconds_ = 0, finish_seconds_ = 0;
-  int file_ = -1;
-  void* library_ = nullptr;
-  void (*function_)(const void* const*, int64_t, int64_t) = nullptr;
+  struct Code;   // opened, or loaded into the emulator
+  std::unique_ptr<Code> code_;
 };
 
 // Names of the dynamic symbols that a shared object leaves undefined.

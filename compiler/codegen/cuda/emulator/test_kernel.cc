@@ -24,13 +24,6 @@ namespace {
 }
 double Seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-// What the class has no place for.
-struct Extra {
-  std::unique_ptr<EmulatedCuda> device;
-  int threads = 0;
-};
-std::map<const TestKernel*, Extra> extras;
-
 // How often each skeleton was taken, printed when the tests end.
 struct Tally {
   std::map<std::string, int> counts;
@@ -40,6 +33,11 @@ struct Tally {
 } tally;
 
 }  // namespace
+
+struct TestKernel::Code {
+  std::unique_ptr<EmulatedCuda> device;
+  int threads = 0;
+};
 
 TestKernel::TestKernel(const std::string& text, const std::string& cpu) {
   mlir::DialectRegistry registry;
@@ -78,18 +76,16 @@ TestKernel::TestKernel(const std::string& text, const std::string& cpu) {
   if (kernel->blocks == 0) return;
   auto device = EmulatedCuda::Load(code->bitcode);
   if (!device.ok()) Die(device.status().ToString() + "\n" + text);
-  extras[this] = {*std::move(device), kernel->threads};
-  function_ = nullptr;
+  code_ = std::make_unique<Code>(Code{*std::move(device), kernel->threads});
 }
 
-TestKernel::~TestKernel() { extras.erase(this); }
+TestKernel::~TestKernel() = default;
 
 void TestKernel::Call(const std::vector<const void*>& buffers, int64_t begin, int64_t end) const {
   std::vector<void*> arguments;
   for (const void* buffer : buffers) arguments.push_back(const_cast<void*>(buffer));
-  Extra& extra = extras.at(this);
   const absl::Status status =
-      extra.device->Launch(kernel_.symbol, kernel_.tiles, extra.threads, arguments, static_cast<uint64_t>(begin + 1));
+      code_->device->Launch(kernel_.symbol, kernel_.tiles, code_->threads, arguments, static_cast<uint64_t>(begin + 1));
   if (!status.ok()) Die(status.ToString());
 }
 
