@@ -185,9 +185,10 @@ absl::StatusOr<Compiled> Compile(const std::string& model_path, const Options& o
   auto function = imported->module->lookupSymbol<mlir::func::FuncOp>("main");
   if (!function) return absl::InternalError("the imported module has no function 'main'");
   stage("codegen");
-  absl::StatusOr<Kernels> kernels = GenerateKernels(function, target->cpu);
+  absl::StatusOr<Kernels> kernels = GenerateKernels(function, target->cpu, options, compiled.cuda);
   if (!kernels.ok()) return kernels.status();
   compiled.report.seconds["codegen"] = stopwatch.Lap();
+  if (options.cuda_kernels_only) return compiled;
 
   stage("emit");
   EmitRequest request;

@@ -32,6 +32,10 @@ struct Options {
   // Values that may be fixed where they decide shapes, and only there (`run MODEL` gives its inputs).
   std::map<std::string, std::string> available_values;
   std::vector<std::string> disabled_passes;               // by name, for finding faults
+  // "sm_80": also the kernels of that NVIDIA architecture, in Compiled::cuda. The plan stays the target's.
+  std::string cuda_kernels;
+  bool cuda_kernels_only = false;                         // no plan is made
+  bool cuda_bitcode = false;                              // keep the LLVM modules, for the emulator
   std::function<void(const Progress&)> progress;          // may be null
 };
 
@@ -47,10 +51,33 @@ struct Report {
   std::vector<std::string> warnings;
 };
 
+// GPU kernels for the operations that the plan's own kernels compute, under the same symbols.
+struct CudaKernels {
+  struct Kernel {
+    std::string symbol;
+    int64_t blocks = 0;
+    int threads = 0;
+    std::vector<std::string> skeletons;                    // of the parts of its grid: "map", "row", ...
+    std::vector<int64_t> operand_bytes, result_bytes;
+    std::vector<plan::DataType> result_types;
+    int64_t uses = 0;                                      // operations that share it
+    int64_t work_bytes = 0;                                // read and written once by all of them
+    int registers = 0;                                     // these four as ptxas says, where there is one
+    int64_t spill_bytes = 0, stack_bytes = 0, shared_bytes = 0;
+  };
+  std::string arch;
+  std::string ptx;
+  std::string cubin;                                       // empty: `assembler_note` says why
+  std::string assembler_note;
+  std::vector<std::string> bitcode;
+  std::vector<Kernel> kernels;
+};
+
 struct Compiled {
   plan::ArtefactContents artefact;   // ready to be written, or given to runtime::Program::Load
   std::shared_ptr<const void> keep_alive;   // owns the bytes that artefact.weights points to (mapped model, weight store)
   Report report;
+  CudaKernels cuda;                         // where Options::cuda_kernels names an architecture
 };
 
 // Errors: kInvalidArgument (an open dimension without --shapes, all named; a shape or value that contradicts the model),

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "compiler/codegen/codegen.h"
+#include "compiler/compile.h"
 #include "compiler/emit/emit.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -17,7 +18,8 @@ struct Kernels {
   std::string object;                 // the shared object; empty without kernels
 };
 
-// kUnimplemented lists the nodes for which no kernel can be generated.
-absl::StatusOr<Kernels> GenerateKernels(mlir::func::FuncOp function, const codegen::CpuTarget& cpu);
+// kUnimplemented lists the nodes for which no kernel can be generated. `cuda`: filled as `options` ask; kUnavailable where
+// NVIDIA's toolkit is needed and missing.
+absl::StatusOr<Kernels> GenerateKernels(mlir::func::FuncOp function, const codegen::CpuTarget& cpu, const Options& options, CudaKernels& cuda);
 
 }  // namespace plimsoll::compiler

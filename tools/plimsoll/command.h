@@ -32,6 +32,7 @@ struct Chosen {
 void AddCheck(CLI::App& app, Chosen& chosen);
 void AddGpus(CLI::App& app, Chosen& chosen);
 void AddCompile(CLI::App& app, Chosen& chosen);
+void AddKernels(CLI::App& app, Chosen& chosen);
 void AddRun(CLI::App& app, Chosen& chosen);
 void AddBench(CLI::App& app, Chosen& chosen);
 void AddInspect(CLI::App& app, Chosen& chosen);

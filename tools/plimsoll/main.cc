@@ -50,6 +50,7 @@ int Main(int argc, char** argv) {
   AddInspect(app, chosen);
   AddVerify(app, chosen);
   AddSolve(app, chosen);
+  AddKernels(app, chosen);
   AddGpus(app, chosen);
   for (CLI::App* command : app.get_subcommands({})) command->footer("");
   if (argc > 1 && argv[1][0] != '-' && 
