@@ -10,7 +10,6 @@
 #include <cstring>
 
 #include "compiler/codegen/pch.h"
-#include "gtest/gtest.h"
 #include "ir/graph/graph.h"
 #include "llvm/Object/ELFObjectFile.h"
 #include "mlir/Parser/Parser.h"
@@ -116,25 +115,6 @@ std::vector<std::string> TestKernel::Run(const std::vector<std::string>& operand
   for (Pages& p : pages) munmap(p.base, p.bytes);
   CheckInPlace(operands, results);
   return results;
-}
-
-void TestKernel::CheckInPlace(const std::vector<std::string>& operands, const std::vector<std::string>& results) const {
-  std::vector<std::string> memory = operands;
-  memory.insert(memory.end(), results.begin(), results.end());
-  std::vector<const void*> buffers;
-  for (std::string& bytes : memory) buffers.push_back(bytes.data());
-  std::vector<bool> taken(memory.size(), false);
-  for (const InPlacePair& pair : in_place_) {
-    const size_t result = operands.size() + pair.result;
-    if (taken[pair.operand] || taken[result] || memory[pair.operand].size() != memory[result].size()) continue;
-    taken[pair.operand] = taken[result] = true;
-    buffers[result] = buffers[pair.operand];
-  }
-  if (kernel_.tiles > 0) Call(buffers, 0, kernel_.tiles);
-  for (size_t i = 0; i < results.size(); ++i) {
-    if (memcmp(buffers[operands.size() + i], results[i].data(), results[i].size()) == 0) continue;
-    ADD_FAILURE() << "result " << i << " differs where results lie in the place of operands";
-  }
 }
 
 std::vector<std::string> UndefinedSymbols(const std::string& object) {

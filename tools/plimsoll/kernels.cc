@@ -7,6 +7,8 @@
 #include "absl/strings/str_join.h"
 #include "tools/plimsoll/command.h"
 #include "tools/plimsoll/compiler_plugin.h"
+#include "tools/plimsoll/data_set.h"
+#include "tools/plimsoll/inputs.h"
 #include "tools/plimsoll/progress.h"
 #include "tools/plimsoll/text.h"
 #include "tools/plimsoll/write_file.h"
@@ -66,7 +68,7 @@ Json ToJson(const compiler::CudaKernels& cuda) {
 }
 
 Outcome ListKernels(const std::string& model, const std::string& arch, const std::string& folder,
-                    const CompileFlags& flags, bool json) {
+                    const std::vector<std::string>& given, const CompileFlags& flags, bool json) {
   Outcome outcome;
   auto options = ToOptions(flags);
   if (!options.ok()) return {options.status()};
@@ -74,6 +76,20 @@ Outcome ListKernels(const std::string& model, const std::string& arch, const std
   options->cuda_kernels_only = true;
   auto plugin = OpenCompiler();
   if (!plugin.ok()) return {plugin.status()};
+  if (!given.empty()) {
+    auto source = InputSource::Create(given);
+    if (!source.ok()) return {source.status()};
+    auto check = (*plugin)->check(model, {});
+    if (!check.ok()) return {check.status()};
+    std::vector<std::string> names;
+    for (const auto& input : check->inputs) names.push_back(input.name);
+    auto inputs = source->Read(source->sets().front(), names);
+    if (!inputs.ok()) return {inputs.status()};
+    for (const auto& [name, tensor] : *inputs) {
+      options->shapes.try_emplace(name, std::vector<int64_t>(tensor.type.dims().begin(), tensor.type.dims().end()));
+      options->available_values.try_emplace(name, tensor.bytes);
+    }
+  }
   absl::StatusOr<compiler::Compiled> compiled;
   {
     ProgressLine line;
@@ -103,14 +119,18 @@ void AddKernels(CLI::App& app, Chosen& chosen) {
   auto model = std::make_shared<std::string>();
   auto arch = std::make_shared<std::string>("sm_80");
   auto folder = std::make_shared<std::string>();
+  auto inputs = std::make_shared<std::vector<std::string>>();
   auto flags = std::make_shared<CompileFlags>();
   command->add_option("MODEL", *model, "An ONNX file")->required();
   command->add_option("--cuda", *arch, "Architecture, sm_60 to sm_120")->capture_default_str();
   command->add_option("-o,--output", *folder, "Writes DIR/kernels.ptx, and DIR/kernels.cubin where ptxas is found");
+  command->add_option("--inputs", *inputs, "A data set, or NAME=FILE: gives open dimensions their sizes")
+      ->delimiter(',');
   AddCompileFlags(*command, *flags);
   AddJson(*command, chosen);
-  command->callback(
-      [=, &chosen] { chosen.run = [=, &chosen] { return ListKernels(*model, *arch, *folder, *flags, chosen.json); }; });
+  command->callback([=, &chosen] {
+    chosen.run = [=, &chosen] { return ListKernels(*model, *arch, *folder, *inputs, *flags, chosen.json); };
+  });
 }
 
 }  // namespace plimsoll::cli

@@ -90,7 +90,7 @@ std::string Everything() {
     }
     add({absl::StrCat("3x50257x", e)}, "graph.softmax $0 {axis = 1 : i64, log = false}",
         unary(absl::StrCat("3x50257x", e)));
-    for (int n : {77, 768, 1024, 4096, 8192, 16384}) {
+    for (int n : {77, 768, 1024, 4096, 8192, 16384, 20000, 32768}) {
       const std::string x = absl::StrCat("16x", n, "x", e), w = absl::StrCat(n, "x", e);
       add({x, w, w}, "graph.layer_norm $0, $1, $2 {axis = 1 : i64, epsilon = 1.0e-5 : f64}",
           absl::StrCat("(tensor<", x, ">, tensor<", w, ">, tensor<", w, ">) -> tensor<", x, ">"));

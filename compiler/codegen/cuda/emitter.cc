@@ -90,6 +90,12 @@ FailureOr<Element> SimtEmitter::Apply(mlir::Operation& op, llvm::ArrayRef<Elemen
     e.dims |= operand.dims;
     values.push_back(operand.value);
   }
+  if (llvm::isa<mlir::arith::TruncFOp>(op) && op.getResult(0).getType().isBF16() && values[0]->getType()->isFloatTy() &&
+      plan_.capability >= 80) {
+    // One instruction from sm_80 on.
+    e.value = b_.CreateBitCast(b_.CreateIntrinsic(llvm::Intrinsic::nvvm_f2bf16_rn, {}, {values[0]}), b_.getInt16Ty());
+    return e;
+  }
   e.value = EmitBodyOp(b_, op, values, EmitLibdevice);
   if (e.value) return e;
   Fail();

@@ -1,6 +1,7 @@
 #include "compiler/codegen/cuda/plan.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <numeric>
 
 namespace plimsoll::codegen {
@@ -194,8 +195,8 @@ void Size(CudaNest& nest, int threads) {
       if (nest.threads_per_row > 32) nest.threads_per_row = threads;
       nest.chunks = CeilDiv(CeilDiv(nest.columns, nest.lanes), nest.threads_per_row);
       const int64_t values = nest.chunks * nest.lanes;
-      nest.held = values * HeldLoads(nest) <= 2 * kHeldValues && values <= kHeldValues &&
-                  values * Evaluations(nest) <= kUnrolledWork;
+      const int64_t most = threads > 512 ? kHeldValues / 2 : kHeldValues;
+      nest.held = values * HeldLoads(nest) <= 2 * most && values <= most && values * Evaluations(nest) <= kUnrolledWork;
       nest.blocks = CeilDiv(nest.rows, threads / nest.threads_per_row);
       break;
     }
@@ -245,6 +246,7 @@ FailureOr<CudaKernelPlan> PlanCudaKernel(const Region& region, const CudaTarget&
   auto nests = PlanNests(region);
   if (mlir::failed(nests)) return failure();
   CudaKernelPlan plan;
+  plan.capability = std::min(target.capability, std::atoi(target.text_arch.c_str() + 3));
   plan.alignments.assign(region.body->getNumArguments() + region.results.size(), 16);
   for (size_t i = 0; i < std::min(alignments.size(), plan.alignments.size()); ++i)
     plan.alignments[i] = std::min(16, alignments[i]);

@@ -34,6 +34,7 @@ struct CudaKernelPlan {
   std::vector<CudaNest> nests;  // each has a range of the grid's blocks
   int threads = 256;
   int64_t blocks = 0;
+  int capability = 0;                 // of the text: 80 for sm_80
   llvm::SmallVector<int> alignments;  // of operands and results, bytes
 };
 

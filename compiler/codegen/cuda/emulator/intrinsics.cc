@@ -97,6 +97,11 @@ To Convert(From x) {
   if (x >= static_cast<From>(std::numeric_limits<To>::max())) return std::numeric_limits<To>::max();
   return static_cast<To>(x);
 }
+// Nearest even, in the low half; NaN as cvt gives it.
+uint32_t ToBfloat(float x) {
+  const auto bits = std::bit_cast<uint32_t>(x);
+  return x != x ? 0x7fff : (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+}
 int32_t High(double x) { return static_cast<int32_t>(std::bit_cast<uint64_t>(x) >> 32); }
 int32_t Low(double x) { return static_cast<int32_t>(std::bit_cast<uint64_t>(x)); }
 double FromHalves(int32_t low, int32_t high) {
@@ -169,6 +174,7 @@ const std::map<std::string, void*>& HostIntrinsics() {
       {"d2i.rz", Address(Convert<int32_t, double, false>)},
       {"d2ll.rn", Address(Convert<int64_t, double, true>)},
       {"d2ll.rz", Address(Convert<int64_t, double, false>)},
+      {"f2bf16.rn", Address(ToBfloat)},
       {"d2i.hi", Address(High)},
       {"d2i.lo", Address(Low)},
       {"lohi.i2d", Address(FromHalves)},

@@ -136,6 +136,7 @@ std::vector<std::string> TestKernel::Run(const std::vector<std::string>& operand
     if (i >= operands.size()) results.emplace_back(p.data(), p.used);
   }
   for (Pages& p : pages) munmap(p.base, p.bytes);
+  CheckInPlace(operands, results);
   return results;
 }
 
