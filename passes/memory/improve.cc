@@ -8,21 +8,23 @@
 #include "passes/memory/portfolio.h"
 #include "passes/memory/search.h"
 #include "passes/memory/skyline.h"
+#include "passes/memory/skyline_keys.h"
 
 namespace plimsoll::memory {
 namespace {
 
-constexpr size_t kMaxQuadratic = 70'000;        // Items, for placements that compare each with each.
+constexpr int64_t kMaxQuadratic = 20'000;       // Items, for placements that compare each with each.
 constexpr int64_t kPlacementSteps = 1'000'000;  // Spent on placements, and at least kMinRounds of them.
 constexpr int kMinRounds = 2;
 constexpr int kMaxRounds = 100;
-constexpr int kRoundsBeforeSearch = 4;                // Where search follows, it is the better use of time.
-constexpr double kPeaks[] = {0.95, 0.9, 0.85, 0.75};  // Shares of the goal; loads from there on are the peak.
-constexpr size_t kMinPeak = 600;                      // Items of a part below which search takes it whole.
-constexpr size_t kMaxPeak = 4000;                     // Items of a peak, for search.
-constexpr int64_t kPeakSteps = 200'000;               // Steps of search for one peak.
-constexpr int64_t kFirstSearch = 20'000;              // Steps of search at one height, doubled from round to round.
-constexpr int kHeights = 4;  // Heights tried in a round: the least, then nearer and nearer to the best.
+constexpr int kRoundsBeforeSearch = 4;                      // Where search follows, it is the better use of time.
+constexpr double kPeaks[] = {0.97, 0.95, 0.9, 0.85, 0.75};  // Shares of the goal; loads from there on are the peak.
+constexpr int64_t kMinPeak = 600;                           // Items of a part below which search takes it whole.
+constexpr size_t kMaxPeak = 4000;                           // Items of a peak, for search.
+constexpr int64_t kMaxAroundPeak = 200'000;                 // Items of a part, to be placed again around each peak.
+constexpr int64_t kPeakSteps = 200'000;                     // Steps of search for one peak.
+constexpr int64_t kFirstSearch = 20'000;  // Steps of search at one height, doubled from round to round.
+constexpr int kHeights = 4;               // Heights tried in a round: the least, then nearer and nearer to the best.
 
 void Keep(Packing packing, Part& part) {
   if (part.best.offsets.empty() || packing.height < part.best.height) part.best = std::move(packing);
@@ -47,9 +49,7 @@ void TrySkylines(Part& part, int64_t goal, int first_round, int rounds, SkylineK
   for (int round = first_round; round < rounds; ++round) {
     if (round >= kMinRounds && round * Size(part) >= kPlacementSteps) return;
     if (part.best.height <= goal || !limits.Spend(Size(part))) return;
-    Packing packing = PlaceOnSkyline(part.instance, keys.Next());
-    keys.Learn(packing, goal);
-    Keep(std::move(packing), part);
+    Keep(PlaceOnSkyline(part.instance, keys.Next(), goal), part);
   }
 }
 
@@ -128,6 +128,12 @@ void TryPeaks(Part& part, int64_t goal, Limits& limits) {
     if (peak.best.height >= part.best.height) return;  // A wider peak is no lower.
     Instance around = part.instance;
     for (size_t k = 0; k < items.size(); ++k) around.items[items[k]].fixed = peak.best.offsets[k];
+    SkylineKeys around_keys(around);
+    for (int round = 0; round < kRoundsBeforeSearch; ++round) {
+      if (part.best.height <= goal || !limits.Spend(Size(part))) return;
+      Keep(PlaceOnSkyline(around, around_keys.Next(), goal), part);
+    }
+    if (Size(part) > kMaxQuadratic) return;
     TryOrders(around, goal, limits, part.best);
   }
 }
@@ -136,7 +142,7 @@ void TryPeaks(Part& part, int64_t goal, Limits& limits) {
 
 void PlaceFirst(Part& part) {
   if (SkylineApplies(part.instance)) {
-    part.best = PlaceOnSkyline(part.instance, SkylineKeys(part.instance).Next());
+    part.best = PlaceOnSkyline(part.instance, SkylineKeys(part.instance).Next(), part.bound);
   } else {
     part.best = *PlaceInOrder(part.instance, GoodOrders(part.instance).front(), Fit::kLowest, INT64_MAX);
   }
@@ -144,7 +150,6 @@ void PlaceFirst(Part& part) {
 
 void Improve(Part& part, int64_t goal, bool only_goal, int64_t search_steps, Limits& limits) {
   if (part.best.height <= goal || limits.reached()) return;
-  const bool quadratic = part.instance.items.size() <= kMaxQuadratic;
   const bool search = SearchApplies(part.instance);
   const bool skyline = SkylineApplies(part.instance);
   std::optional<SkylineKeys> keys;
@@ -152,9 +157,10 @@ void Improve(Part& part, int64_t goal, bool only_goal, int64_t search_steps, Lim
     keys.emplace(part.instance);
     TrySkylines(part, goal, 0, kRoundsBeforeSearch, *keys, limits);
   }
-  if (skyline && quadratic && part.instance.items.size() >= kMinPeak) TryPeaks(part, goal, limits);
+  if (skyline && Size(part) >= kMinPeak && Size(part) <= kMaxAroundPeak) TryPeaks(part, goal, limits);
   if (skyline && !search) TrySkylines(part, goal, kRoundsBeforeSearch, kMaxRounds, *keys, limits);
-  if (quadratic && !search && part.best.height > goal) TryOrders(part.instance, goal, limits, part.best);
+  if (Size(part) <= kMaxQuadratic && !search && part.best.height > goal)
+    TryOrders(part.instance, goal, limits, part.best);
   if (part.best.height > goal && !limits.reached() && search) {
     TrySearch(part, goal, only_goal, search_steps, limits);
   }

@@ -10,40 +10,24 @@
 
 namespace plimsoll::memory {
 
-// Keeps the top of what is placed as a function of time. Takes its lowest stretch, and places there the item of the
-// largest key among those that are alive within the stretch only; if there is none, the stretch is lost up to its lower
-// neighbour. (Burke, Kendall and Whitwell, "A new placement heuristic for the orthogonal stock-cutting problem", 2004,
-// with one coordinate given.) `keys` by item. In-place pairs are not used. Items must not be fixed; alignment is kept.
-// About O(n sqrt n) for n items.
-Packing PlaceOnSkyline(const Instance& instance, const std::vector<double>& keys);
+// Keeps the top of what is placed as a function of time. Takes a stretch that is lower than its neighbours, a valley,
+// and places there an item that is alive within it only and fits beneath what is fixed above; if there is none, the
+// valley is lost up to its lower neighbour (Burke, Kendall and Whitwell, "A new placement heuristic for the orthogonal
+// stock-cutting problem", 2004, with one coordinate given; they take the lowest valley of all, which comes to the same,
+// since what happens in one does not depend on the others).
+//
+// What is lost in a section adds to its load: that sum is the height at which it must end. So the item comes first that
+// covers the tightest section of the valley, of several the one of the largest key: what is lost beside it is lost
+// where it matters less. If none does, that section is lost, by no less than the step to the lower neighbour: what is
+// no higher than that step may still come. Where the tightest section stays far below `goal` (bytes), the key alone
+// decides.
+//
+// `keys` by item. In-place pairs are not used; alignment is kept; fixed items lie where they are fixed. About
+// O(n log n) for n items, where few of them are fixed. The instance is one to which it applies.
+Packing PlaceOnSkyline(const Instance& instance, const std::vector<double>& keys, int64_t goal);
 
-// Whether that applies: nothing is fixed.
+// Whether it applies: no two fixed items overlap (regions may, and buffers that share their place).
 bool SkylineApplies(const Instance& instance);
-
-// Keys that serve well, one after another: by length and size at first, then by where the placements before ended above
-// the goal: what is alive there comes sooner the next time (Joslin and Clements, "Squeaky wheel optimization", 1999).
-class SkylineKeys {
- public:
-  explicit SkylineKeys(const Instance& instance);
-
-  // The keys for the next placement.
-  std::vector<double> Next();
-  // Tells what became of them.
-  void Learn(const Packing& packing, int64_t goal);
-
- private:
-  const Instance& instance_;
-  std::vector<double> loads_;  // By item: the highest load it meets, of the highest of all.
-  struct Track {
-    double size_power;
-    double load_power;
-    std::vector<double> blame;  // By section.
-    bool learns = true;
-  };
-  std::vector<Track> tracks_;
-  size_t next_ = 0;
-  size_t last_ = 0;
-};
 
 }  // namespace plimsoll::memory
 

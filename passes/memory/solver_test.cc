@@ -190,6 +190,31 @@ TEST(Solve, PacksThePeakOfATrainingStepToItsBound) {
   }
 }
 
+TEST(Solve, PacksManyShortBuffersNearTheirBound) {
+  const Problem problem = LogUniform(30'000, 64, 6'400'000, 0.05, 1);
+  const absl::StatusOr<Solution> solution = Solve(problem);
+  ASSERT_TRUE(solution.ok()) << solution.status();
+  EXPECT_TRUE(Validate(problem, *solution).ok()) << Validate(problem, *solution);
+  EXPECT_LE(double(solution->arena_size), 1.03 * double(solution->lower_bound));
+}
+
+// The skyline among obstacles: buffers at fixed offsets and regions, too many for anything else to be quick.
+TEST(Solve, PacksManyBuffersAroundWhatIsFixed) {
+  for (bool overlapping : {false, true}) {
+    Problem problem = LogUniform(5'000, 64, 6'400'000, 0.05, 2);
+    const Solution free = *Solve(problem, {.max_steps = 1});
+    for (size_t i = 0; i < problem.buffers.size(); i += 5) problem.buffers[i].fixed_offset = free.offsets[i];
+    for (int64_t k = 0; k < 20; ++k) {
+      const int64_t lower = 50'000 * k, upper = lower + (overlapping ? 120'000 : 20'000);
+      problem.forbidden.push_back({.lower = lower, .upper = upper, .begin = 2 * free.arena_size, .end = 3 * free.arena_size});
+    }
+    const absl::StatusOr<Solution> solution = Solve(problem, {.max_steps = 20'000});
+    ASSERT_TRUE(solution.ok()) << solution.status();
+    EXPECT_TRUE(Validate(problem, *solution).ok()) << Validate(problem, *solution);
+    EXPECT_LE(double(solution->arena_size), 1.3 * double(solution->lower_bound));
+  }
+}
+
 TEST(Solve, IsDeterministic) {
   const Problem problem = Cut(120, 1024, 3);
   const Options options{.max_steps = 3000};
