@@ -63,6 +63,40 @@ TEST(Csv, ReadsAndWritesFixedOffsetsAndArenas) {
   ExpectRefused("id,lower,upper,size,alignment,fixed_offset\n1,0,1,4,8,12\n", "line 2", "no multiple");
 }
 
+TEST(Csv, ReadsAndWritesInPlacePairsAndForbiddenRegions) {
+  const absl::string_view text =
+      "id,lower,upper,size,fixed_offset,may_share,forbidden\na,0,2,8,,b c,0\nr,0,9,4,16,,1\nb,1,3,8,,,\nc,1,3,6,,,0\n";
+  const absl::StatusOr<CsvProblem> problem = ParseCsv(text);
+  ASSERT_TRUE(problem.ok()) << problem.status();
+  EXPECT_THAT(problem->ids, testing::ElementsAre("a", "b", "c"));
+  EXPECT_THAT(problem->region_ids, testing::ElementsAre("r"));
+  EXPECT_THAT(problem->problem.may_share, testing::ElementsAre(testing::Pair(0, 1), testing::Pair(0, 2)));
+  ASSERT_EQ(problem->problem.forbidden.size(), 1);
+  EXPECT_EQ(problem->problem.forbidden[0].begin, 16);
+  EXPECT_EQ(problem->problem.forbidden[0].end, 20);
+  EXPECT_EQ(problem->problem.forbidden[0].upper, 9);
+  const std::string written =
+      "id,lower,upper,size,fixed_offset,may_share,forbidden\na,0,2,8,,b c,0\nb,1,3,8,,,0\nc,1,3,6,,,0\nr,0,9,4,16,,1\n";
+  EXPECT_EQ(FormatCsv(*problem), written);
+  EXPECT_EQ(FormatCsv(*ParseCsv(written)), written);
+  EXPECT_THAT(FormatCsv(*problem, {.offsets = {0, 0, 8}}), HasSubstr("c,1,3,6,,,0,8\nr,0,9,4,16,,1,16\n"));
+}
+
+TEST(Csv, RefusesHostilePairsAndRegions) {
+  ExpectRefused("id,lower,upper,size,may_share\na,0,2,8,\nb,1,3,8,a x\n", "line 3", "no line has the id \"x\"");
+  ExpectRefused("id,lower,upper,size,may_share\na,0,2,8,a\n", "line 2", "own id");
+  ExpectRefused("id,lower,upper,size,arena,may_share\na,0,2,8,0,b\nb,0,2,8,1,\n", "line 2", "another arena");
+  const std::string header = "id,lower,upper,size,fixed_offset,may_share,forbidden\n";
+  ExpectRefused(header + "a,0,2,8,,r,0\nr,0,2,8,0,,1\n", "line 2", "\"r\" is a forbidden region");
+  ExpectRefused(header + "r,0,2,8,0,r,1\n", "line 2", "shares with nothing");
+  ExpectRefused(header + "r,0,2,8,,,1\n", "line 2", "without fixed_offset");
+  ExpectRefused(header + "r,0,2,0,0,,1\n", "line 2", "size 0");
+  ExpectRefused(header + "r,0,2,8,9223372036854775807,,1\n", "line 2", "beyond 2^63");
+  ExpectRefused(header + "r,0,2,8,-4,,1\n", "line 2", "negative");
+  ExpectRefused(header + "r,0,2,8,0,,yes\n", "line 2", "neither 0 nor 1");
+  ExpectRefused(header + "r,0,2,8,0,,1\nr,0,2,8,,,0\n", "line 3", "occurs twice");
+}
+
 TEST(Page, DrawsEveryBufferAndEscapesNames) {
   absl::StatusOr<CsvProblem> problem = ParseCsv("id,lower,upper,size,arena\n<a>,0,2,8,0\nb,1,3,8,0\nc,0,1,4,2\n");
   problem->problem.capacity = 20;

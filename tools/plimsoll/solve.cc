@@ -36,7 +36,8 @@ void AddSolve(CLI::App& app, Chosen& chosen) {
   };
   auto [allocation, allocation_flags] = add(
       "allocation",
-      "Places buffers with fixed live intervals in an arena: CSV id,lower,upper,size[,alignment,fixed_offset,arena]",
+      "Places buffers with fixed live intervals in an arena: CSV "
+      "id,lower,upper,size[,alignment,fixed_offset,arena,may_share,forbidden]",
       SolveAllocation);
   allocation->add_option("--capacity", allocation_flags->capacity,
                          "Stops at the first solution within these bytes (default: minimizes)");
