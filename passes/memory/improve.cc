@@ -14,8 +14,9 @@ namespace plimsoll::memory {
 namespace {
 
 constexpr int64_t kMaxQuadratic = 20'000;       // Items, for placements that compare each with each.
-constexpr int64_t kPlacementSteps = 1'000'000;  // Spent on placements, and at least kMinRounds of them.
-constexpr int kMinRounds = 2;
+constexpr int64_t kPlacementSteps = 1'000'000;  // Items placed by all placements of one part, the first apart.
+constexpr int64_t kMaxCareful = 300'000;        // Items; above, the skyline looks at keys alone where
+constexpr double kManyAlive = 0.05;             // more than this share of them is alive at once.
 constexpr int kMaxRounds = 100;
 constexpr int kRoundsBeforeSearch = 4;                      // Where search follows, it is the better use of time.
 constexpr double kPeaks[] = {0.97, 0.95, 0.9, 0.85, 0.75};  // Shares of the goal; loads from there on are the peak.
@@ -32,6 +33,15 @@ void Keep(Packing packing, Part& part) {
 
 int64_t Size(const Part& part) { return static_cast<int64_t>(part.instance.items.size()); }
 
+// The goal for the skyline; beyond all bounds, so that keys alone decide, where so many items are alive at once that
+// its queries would take minutes. Little is lost there: items are small against the load.
+int64_t SkylineGoal(const Part& part, int64_t goal) {
+  if (Size(part) <= kMaxCareful) return goal;
+  double alive = 0;
+  for (const Item& item : part.instance.items) alive += double(item.end - item.begin) / part.instance.sections;
+  return alive > kManyAlive * double(Size(part)) ? INT64_MAX : goal;
+}
+
 // Lowers `best`, if it can, by placing what is not fixed in each of the good orders.
 void TryOrders(const Instance& instance, int64_t goal, Limits& limits, Packing& best) {
   const int64_t size = static_cast<int64_t>(instance.items.size());
@@ -44,12 +54,12 @@ void TryOrders(const Instance& instance, int64_t goal, Limits& limits, Packing& 
   }
 }
 
-// Places `rounds` times, the first few whatever they cost.
+// Places with the keys that follow, from `first_round` to before `rounds`; round 0 is PlaceFirst.
 void TrySkylines(Part& part, int64_t goal, int first_round, int rounds, SkylineKeys& keys, Limits& limits) {
   for (int round = first_round; round < rounds; ++round) {
-    if (round >= kMinRounds && round * Size(part) >= kPlacementSteps) return;
+    if (round * Size(part) >= kPlacementSteps) return;
     if (part.best.height <= goal || !limits.Spend(Size(part))) return;
-    Keep(PlaceOnSkyline(part.instance, keys.Next(), goal), part);
+    Keep(PlaceOnSkyline(part.instance, keys.Next(), SkylineGoal(part, goal)), part);
   }
 }
 
@@ -123,7 +133,8 @@ void TryPeaks(Part& part, int64_t goal, Limits& limits) {
     if (!SkylineApplies(peak.instance) || !SearchApplies(peak.instance)) return;
     PlaceFirst(peak);
     SkylineKeys keys(peak.instance);
-    TrySkylines(peak, goal, 0, kRoundsBeforeSearch, keys, limits);
+    keys.Next();  // Of PlaceFirst.
+    TrySkylines(peak, goal, 1, kRoundsBeforeSearch, keys, limits);
     if (peak.best.height > goal) TrySearch(peak, goal, true, kPeakSteps, limits);
     if (peak.best.height >= part.best.height) return;  // A wider peak is no lower.
     Instance around = part.instance;
@@ -142,7 +153,7 @@ void TryPeaks(Part& part, int64_t goal, Limits& limits) {
 
 void PlaceFirst(Part& part) {
   if (SkylineApplies(part.instance)) {
-    part.best = PlaceOnSkyline(part.instance, SkylineKeys(part.instance).Next(), part.bound);
+    part.best = PlaceOnSkyline(part.instance, SkylineKeys(part.instance).Next(), SkylineGoal(part, part.bound));
   } else {
     part.best = *PlaceInOrder(part.instance, GoodOrders(part.instance).front(), Fit::kLowest, INT64_MAX);
   }
@@ -155,7 +166,8 @@ void Improve(Part& part, int64_t goal, bool only_goal, int64_t search_steps, Lim
   std::optional<SkylineKeys> keys;
   if (skyline) {
     keys.emplace(part.instance);
-    TrySkylines(part, goal, 0, kRoundsBeforeSearch, *keys, limits);
+    keys->Next();  // Of PlaceFirst.
+    TrySkylines(part, goal, 1, kRoundsBeforeSearch, *keys, limits);
   }
   if (skyline && Size(part) >= kMinPeak && Size(part) <= kMaxAroundPeak) TryPeaks(part, goal, limits);
   if (skyline && !search) TrySkylines(part, goal, kRoundsBeforeSearch, kMaxRounds, *keys, limits);

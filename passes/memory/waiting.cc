@@ -23,15 +23,21 @@ Waiting::Waiting(const std::vector<Item>& items, const std::vector<int>& rank)
 void Waiting::Remove(int item) {
   int node = leaf_of_[item];
   Node& leaf = nodes_[node];
+  int at = leaf.first;
+  while (points_[at].rank != rank_[item]) ++at;
+  std::swap(points_[at], points_[--leaf.last]);
   leaf.best = -1;
+  leaf.smallest = INT64_MAX;
   for (int k = leaf.first; k < leaf.last; ++k) {
-    while (k < leaf.last && points_[k].rank == rank_[item]) std::swap(points_[k], points_[--leaf.last]);
-    if (k < leaf.last) leaf.best = std::max(leaf.best, points_[k].rank);
+    leaf.best = std::max(leaf.best, points_[k].rank);
+    leaf.smallest = std::min(leaf.smallest, points_[k].size);
   }
   for (node /= 2; node > 0; node /= 2) {
     const int best = std::max(nodes_[2 * node].best, nodes_[2 * node + 1].best);
-    if (best == nodes_[node].best) break;
+    const int64_t smallest = std::min(nodes_[2 * node].smallest, nodes_[2 * node + 1].smallest);
+    if (best == nodes_[node].best && smallest == nodes_[node].smallest) break;
     nodes_[node].best = best;
+    nodes_[node].smallest = smallest;
   }
 }
 
