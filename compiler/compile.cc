@@ -178,6 +178,8 @@ absl::StatusOr<Compiled> Compile(const std::string& model_path, const Options& o
 
   RuntimeLibraryModel library(target->plan);
   PipelineOptions pipeline{options.disabled_passes, stage, *precision};
+  std::string ordering;
+  if (options.keep_problems) pipeline.ordering_problem = &ordering;
   absl::Status status = RunPipeline(*imported->module, library, pipeline, compiled.report.seconds);
   if (!status.ok()) return status;
   stopwatch.Lap();
@@ -198,6 +200,7 @@ absl::StatusOr<Compiled> Compile(const std::string& model_path, const Options& o
   for (const auto& port : imported->outputs) request.outputs.push_back(BindingOf(port));
   request.target = target->plan;
   request.max_steps = kAllocationSteps;
+  request.keep_problem = options.keep_problems;
   request.kernel = [&](mlir::Operation* op) {
     const auto at = kernels->uses.find(op);
     return at == kernels->uses.end() ? nullptr : &at->second;
@@ -210,6 +213,8 @@ absl::StatusOr<Compiled> Compile(const std::string& model_path, const Options& o
   if (absl::Status fits = FitBudget(request, options, *best); !fits.ok()) return fits;
   compiled.report.seconds["checkpoint"] = stopwatch.Lap();
   compiled.artefact = std::move(best->contents);
+  if (!ordering.empty()) compiled.problems["ordering.json"] = std::move(ordering);
+  if (!best->problem.empty()) compiled.problems["allocation.csv"] = std::move(best->problem);
   plan::Plan& plan = compiled.artefact.plan;
   if (!kernels->object.empty()) {
     plan::Code& code = *plan.add_code();

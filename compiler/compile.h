@@ -36,6 +36,7 @@ struct Options {
   std::string cuda_kernels;
   bool cuda_kernels_only = false;                         // no plan is made
   bool cuda_bitcode = false;                              // keep the LLVM modules, for the emulator
+  bool keep_problems = false;                             // fills Compiled::problems
   std::function<void(const Progress&)> progress;          // may be null
 };
 
@@ -78,6 +79,8 @@ struct Compiled {
   std::shared_ptr<const void> keep_alive;   // owns the bytes that artefact.weights points to (mapped model, weight store)
   Report report;
   CudaKernels cuda;                         // where Options::cuda_kernels names an architecture
+  // The problems that the passes solved, as `plimsoll solve` reads them, by file name: ordering.json, allocation.csv.
+  std::map<std::string, std::string> problems;
 };
 
 // Errors: kInvalidArgument (an open dimension without --shapes, all named; a shape or value that contradicts the model),

@@ -30,7 +30,7 @@ struct Stage {
 };
 
 std::vector<Stage> Stages(RuntimeLibraryModel* library, std::vector<absl::Status>* refusals,
-                          std::optional<passes::LowPrecision> precision) {
+                          std::optional<passes::LowPrecision> precision, std::string* ordering_problem) {
   std::vector<Stage> stages = {
       {"simplify", false,
        [](mlir::OpPassManager& manager) {
@@ -54,7 +54,10 @@ std::vector<Stage> Stages(RuntimeLibraryModel* library, std::vector<absl::Status
        }},
       {"select", true,
        [=](mlir::OpPassManager& manager) { manager.addPass(passes::CreateSelectPass(*library, *refusals)); }},
-      {"schedule", false, [](mlir::OpPassManager& manager) { manager.addPass(passes::CreateSchedulePass()); }},
+      {"schedule", false,
+       [=](mlir::OpPassManager& manager) {
+         manager.addPass(passes::CreateSchedulePass(passes::kScheduleSteps, ordering_problem));
+       }},
   };
   if (precision) {
     // Behind layout: no later stage merges equal casts, which are to go into the kernels of their users.
@@ -76,7 +79,7 @@ absl::Status Unsupported(const std::vector<absl::Status>& refusals) {
 
 std::vector<std::string> PassNames() {
   std::vector<std::string> names;
-  for (const Stage& stage : Stages(nullptr, nullptr, std::nullopt)) names.push_back(stage.name);
+  for (const Stage& stage : Stages(nullptr, nullptr, std::nullopt, nullptr)) names.push_back(stage.name);
   names.push_back(kCheckpointPass);
   return names;
 }
@@ -89,7 +92,7 @@ absl::Status RunPipeline(mlir::ModuleOp module, RuntimeLibraryModel& library, co
         absl::StrCat("no pass '", name, "'; there are ", absl::StrJoin(PassNames(), ", ")));
   }
   std::vector<absl::Status> refusals;
-  for (const Stage& stage : Stages(&library, &refusals, options.precision)) {
+  for (const Stage& stage : Stages(&library, &refusals, options.precision, options.ordering_problem)) {
     if (!stage.required && llvm::is_contained(options.disabled, stage.name)) continue;
     if (options.on_stage) options.on_stage(stage.name);
     const auto start = std::chrono::steady_clock::now();

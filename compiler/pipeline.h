@@ -18,6 +18,7 @@ struct PipelineOptions {
   std::vector<std::string> disabled;                    // passes' names
   std::function<void(const std::string&)> on_stage;     // before each; may be null
   std::optional<passes::LowPrecision> precision;        // none: all as the model has it
+  std::string* ordering_problem = nullptr;              // receives what `schedule` solves, as JSON; may be null
 };
 
 // Takes an imported module to the form that codegen and emit take. kUnimplemented lists what the library cannot do;

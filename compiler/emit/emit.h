@@ -32,12 +32,14 @@ struct EmitRequest {
   std::function<absl::StatusOr<int64_t>(const plan::LibraryOp&)> workspace;   // of a pack operation
   ConcatPlacement placement = ConcatPlacement::kAll;
   int64_t max_steps = 0;                // of the allocation's search; 0: its own limit
+  bool keep_problem = false;            // fills Emitted::problem
 };
 
 struct Emitted {
   plan::ArtefactContents contents;      // without code, producer and budget
   std::shared_ptr<const void> keep_alive;
   bool session_proven_optimal = false;
+  std::string problem;                  // the allocation of run's arena as CSV; a buffer's id is its number in the program
 };
 
 // Launches name the symbols of code 0. Errors: kUnimplemented for what has no form in plans, naming the node.

@@ -69,6 +69,14 @@ absl::StatusOr<bool> Emission::PlaceArena(ProgramBuilder& builder, int arena, pl
       request.may_share.push_back({numbers[pair.from], numbers[pair.to]});
     }
   }
+  if (request_.keep_problem && scope == plan::Arena::SESSION) {
+    std::vector<std::string> ids, names;
+    for (int buffer : buffers) {
+      ids.push_back(absl::StrCat(buffer));
+      names.push_back(builder.buffer(buffer).name());
+    }
+    emitted_.problem = passes::MemoryProblemCsv(request, ids, names);
+  }
   absl::StatusOr<passes::MemoryPlan> solution = passes::PlanMemory(request);
   if (!solution.ok()) return solution.status();
   for (size_t i = 0; i < buffers.size(); ++i) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -28,5 +29,9 @@ struct MemoryPlan {
 };
 
 absl::StatusOr<MemoryPlan> PlanMemory(const MemoryRequest& request);
+
+// The problem that PlanMemory solves, as `plimsoll solve allocation` reads it; `ids` and `names` by buffer.
+std::string MemoryProblemCsv(const MemoryRequest& request, const std::vector<std::string>& ids,
+                             const std::vector<std::string>& names);
 
 }  // namespace plimsoll::passes

@@ -137,7 +137,9 @@ std::string WriteProblem(const NamedProblem& named) {
   for (size_t v = 0; v < named.problem.nodes.size(); ++v) {
     const Node& node = named.problem.nodes[v];
     absl::StrAppend(&text, v ? ",\n" : "\n", "{\"id\":", named.nodes[v], ",\"inputs\":", list(node.inputs),
-                    ",\"outputs\":", list(node.outputs), ",\"workspace\":", node.workspace, "}");
+                    ",\"outputs\":", list(node.outputs), ",\"workspace\":", node.workspace);
+    if (!named.names.empty()) absl::StrAppend(&text, ",\"name\":", Dump(Json(named.names[v])));
+    text += "}";
   }
   text += "],\n\"tensors\":[";
   for (size_t t = 0; t < named.problem.tensors.size(); ++t) {

@@ -16,6 +16,7 @@ struct NamedProblem {
   Problem problem;
   std::vector<std::string> nodes;    // as JSON text: 7 or "conv"
   std::vector<std::string> tensors;  // as JSON text
+  std::vector<std::string> names;    // of nodes, for people; may be empty. Written as "name", not read
 };
 
 // Reads {"nodes":[{"id","inputs":[tensor],"outputs":[tensor],"workspace"}],"tensors":[{"id","size"}],

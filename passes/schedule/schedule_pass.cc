@@ -1,10 +1,12 @@
 #include "passes/schedule/schedule_pass.h"
 
 #include <numeric>
+#include <utility>
 
 #include "ir/graph/graph.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/cost/load_time.h"
+#include "passes/schedule/json.h"
 #include "passes/schedule/solver.h"
 
 namespace plimsoll::passes {
@@ -32,8 +34,9 @@ class Scheduler {
  public:
   explicit Scheduler(mlir::func::FuncOp function) : block_(function.getBody().front()), load_time_(function) {}
 
-  mlir::LogicalResult Run(int64_t max_steps) {
+  mlir::LogicalResult Run(int64_t max_steps, std::string* text) {
     Build();
+    if (text != nullptr) *text = Text();
     if (nodes_.size() < 3) return mlir::success();
     schedule::Options options;
     options.max_steps = max_steps;
@@ -66,6 +69,18 @@ class Scheduler {
       const int tensor = Known(value);
       if (tensor >= 0) problem_.outputs.push_back(tensor);
     }
+  }
+
+  std::string Text() const {
+    schedule::NamedProblem named{.problem = problem_};
+    for (size_t t = 0; t < problem_.tensors.size(); ++t) named.tensors.push_back(std::to_string(t));
+    for (size_t v = 0; v < nodes_.size(); ++v) {
+      named.nodes.push_back(std::to_string(v));
+      std::string name = nodes_[v]->getName().getStringRef().str();
+      if (auto location = llvm::dyn_cast<mlir::NameLoc>(nodes_[v]->getLoc())) name += " " + location.getName().str();
+      named.names.push_back(std::move(name));
+    }
+    return schedule::WriteProblem(named);
   }
 
   int TensorOf(mlir::Value value) {
@@ -124,22 +139,26 @@ class SchedulePass : public mlir::PassWrapper<SchedulePass, mlir::OperationPass<
  public:
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(SchedulePass)
 
-  explicit SchedulePass(int64_t max_steps) : max_steps_(max_steps) {}
+  SchedulePass(int64_t max_steps, std::string* problem) : max_steps_(max_steps), problem_(problem) {}
 
   llvm::StringRef getArgument() const override { return "plimsoll-schedule"; }
   llvm::StringRef getDescription() const override { return "The order of operations that needs the least memory"; }
 
   void runOnOperation() override {
-    if (mlir::failed(Scheduler(getOperation()).Run(max_steps_))) signalPassFailure();
+    std::string* problem = getOperation().getName() == "main" ? problem_ : nullptr;
+    if (mlir::failed(Scheduler(getOperation()).Run(max_steps_, problem))) signalPassFailure();
   }
 
  private:
   int64_t max_steps_;
+  std::string* problem_;
 };
 
 }  // namespace
 
-std::unique_ptr<mlir::Pass> CreateSchedulePass(int64_t max_steps) { return std::make_unique<SchedulePass>(max_steps); }
+std::unique_ptr<mlir::Pass> CreateSchedulePass(int64_t max_steps, std::string* problem) {
+  return std::make_unique<SchedulePass>(max_steps, problem);
+}
 void RegisterSchedulePass() {
   mlir::registerPass([]() -> std::unique_ptr<mlir::Pass> { return CreateSchedulePass(); });
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Prints the tables of docs/solvers.md: the bare solvers on public files and on generated problems.
 
-Usage: tests/benchmark/solvers.py [--build=build/dev] [--data=../shared/data] [--runs=5] [--seeds=20]
+Usage: tests/benchmark/solvers.py [--build=build/dev] [--data=../shared/data] [--models=../shared/models]
+                                  [--runs=5] [--seeds=20]
                                   [--only=allocation|ordering|rematerialization]
 
 Times of `plimsoll solve` are of the whole process: the median of `runs`, each checked by the command's own validator.
@@ -13,6 +14,7 @@ import pathlib
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 CAPACITY = 1048576
@@ -90,11 +92,52 @@ def minimized(plimsoll, data, runs):
     print(flush=True)
 
 
+# Shapes of inputs with open dimensions, for models without reference data.
+GRAPH_SHAPES = {"llama3_8b_dynamic": "input_ids:1x2048"}
+
+
+def shapes_of(model):
+    """--shapes for a model, from its first data set or the table above; [] where nothing is open."""
+    if model.stem in GRAPH_SHAPES:
+        return [f"--shapes={GRAPH_SHAPES[model.stem]}"]
+    data = model.parent / "test_data_set_0"
+    if not data.exists():
+        return []
+    import onnx  # reads the names and shapes of the reference inputs
+    shapes = []
+    for k in range(len(list(data.glob("input_*.pb")))):
+        tensor = onnx.load_tensor(data / f"input_{k}.pb")
+        shapes.append(f"{tensor.name}:{'x'.join(map(str, tensor.dims))}")
+    return [f"--shapes={','.join(shapes)}"]
+
+
+def orderings(plimsoll, models):
+    """The problems that `compile` gives to the ordering solver, for every model there is."""
+    print(f"\nordering on the models' graphs: peaks in KiB, without weights\n{'model':28}{'nodes':>7}{'imported':>11}{'greedy':>11}"
+          f"{'ours':>11}{'bound':>11}{'less':>9}{'gap':>8}{'seconds':>9}", flush=True)
+    files = sorted(models.glob("graphs/*.onnx")) + sorted(models.glob("real/*/model.onnx")) + sorted(models.glob("tiny/*/model.onnx"))
+    for model in files:
+        name = f"{model.parent.parent.name}/{model.parent.name}" if model.stem == "model" else f"graphs/{model.stem}"
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run([plimsoll, "compile", model, "-o", f"{folder}/model.plim", f"--problems={folder}", *shapes_of(model)],
+                                  capture_output=True, text=True)
+            path = pathlib.Path(folder) / "ordering.json"
+            if not path.exists():
+                print(f"{name:28}no plan: exit {done.returncode}, {done.stderr.strip().splitlines()[-1][:90]}", flush=True)
+                continue
+            answer, _ = solve(plimsoll, 1, "ordering", path)
+        kib = [answer[key] / 1024 for key in ("imported_peak", "greedy_peak", "peak", "lower_bound")]
+        print(f"{name:28}{answer['nodes']:7}{kib[0]:11.0f}{kib[1]:11.0f}{kib[2]:11.0f}{kib[3]:11.0f}"
+              f"{100 * (1 - kib[2] / kib[0]) if kib[0] else 0:8.1f}%{100 * answer['gap']:7.1f}%{answer['seconds']:9.2f}"
+              f"{'  optimal' if answer['proven_optimal'] else ''}", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     root = pathlib.Path(__file__).resolve().parents[2]
     parser.add_argument("--build", type=pathlib.Path, default=root / "build/dev")
     parser.add_argument("--data", type=pathlib.Path, default=root.parent / "shared/data")
+    parser.add_argument("--models", type=pathlib.Path, default=root.parent / "shared/models")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--only", choices=["allocation", "ordering", "rematerialization"])
@@ -109,6 +152,7 @@ def main():
     if flags.only in (None, "ordering"):
         print("\nordering: peaks in KiB", flush=True)
         subprocess.run([bin_folder / "schedule_benchmark"], check=True)
+        orderings(bin_folder / "plimsoll", flags.models)
     if flags.only in (None, "rematerialization"):
         print("\nrematerialization", flush=True)
         subprocess.run([bin_folder / "checkpoint_benchmark"], check=True)

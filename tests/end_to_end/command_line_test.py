@@ -73,6 +73,18 @@ class CommandLine(unittest.TestCase):
         self.assertNotIn("http://", text.replace("http://www.w3.org/", ""))
         self.assertNotIn("https://", text)
 
+    def test_the_problems_that_were_solved(self):
+        folder = os.path.join(self.folder, "new", "problems")
+        compiled = self.compile(f"--problems={folder}")
+        allocation = self.json("solve", "allocation", os.path.join(folder, "allocation.csv"))
+        self.assertLessEqual(allocation["lower_bound_bytes"], compiled["peak_bytes"])
+        self.assertEqual(allocation["arena_bytes"] + compiled["memory_bytes"]["weights"], compiled["peak_bytes"])
+        ordering = self.json("solve", "ordering", os.path.join(folder, "ordering.json"))
+        self.assertLessEqual(ordering["peak"], ordering["imported_peak"])
+        self.assertLessEqual(ordering["peak"], ordering["greedy_peak"])
+        self.assertLessEqual(ordering["lower_bound"], ordering["peak"])
+        self.call("compile", MODEL, "-o", self.plan, SHAPES, f"--problems={self.path('file', b'')}", expect=5, says=["file"])
+
     def test_check(self):
         checked = self.json("check", MODEL)
         self.assertEqual(checked["open_inputs"], ["x"])

@@ -1,5 +1,7 @@
 // plimsoll compile MODEL -o PLAN.plim
 #include <cstdio>
+#include <filesystem>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "tools/plimsoll/command.h"
@@ -7,16 +9,30 @@
 #include "tools/plimsoll/plan_summary.h"
 #include "tools/plimsoll/progress.h"
 #include "tools/plimsoll/text.h"
+#include "tools/plimsoll/write_file.h"
 
 namespace plimsoll::cli {
 namespace {
 
-Outcome Compile(const std::string& model, const std::string& output, const CompileFlags& flags, bool json) {
+// kUnavailable where the folder cannot be made.
+absl::Status WriteProblems(const std::string& folder, const std::map<std::string, std::string>& problems) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) return absl::UnavailableError(absl::StrCat(folder, ": cannot be made: ", error.message()));
+  for (const auto& [name, text] : problems) {
+    if (absl::Status status = WriteFile(absl::StrCat(folder, "/", name), text); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+Outcome Compile(const std::string& model, const std::string& output, const std::string& problems,
+                const CompileFlags& flags, bool json) {
   Outcome outcome;
   auto options = ToOptions(flags);
   if (!options.ok()) return {options.status()};
   auto plugin = OpenCompiler();
   if (!plugin.ok()) return {plugin.status()};
+  options->keep_problems = !problems.empty();
   absl::StatusOr<compiler::Compiled> compiled;
   {
     ProgressLine line;
@@ -29,6 +45,8 @@ Outcome Compile(const std::string& model, const std::string& output, const Compi
     return outcome;
   }
   outcome.status = plan::WriteArtefact(compiled->artefact, output);
+  if (!outcome.status.ok()) return outcome;
+  if (!problems.empty()) outcome.status = WriteProblems(problems, compiled->problems);
   if (!outcome.status.ok()) return outcome;
   outcome.json = PlanJson(compiled->artefact.plan);
   outcome.json["plan"] = output;
@@ -55,9 +73,12 @@ void AddCompile(CLI::App& app, Chosen& chosen) {
   auto flags = std::make_shared<CompileFlags>();
   command->add_option("MODEL", *model, "An ONNX file")->required();
   command->add_option("-o,--output", *output, "The plan to write, PLAN.plim")->required();
+  auto problems = std::make_shared<std::string>();
+  command->add_option("--problems", *problems,
+                      "A folder for the problems that the passes solved, as plimsoll solve reads them: ordering.json, allocation.csv");
   AddCompileFlags(*command, *flags);
   AddJson(*command, chosen);
-  command->callback([=, &chosen] { chosen.run = [=, &chosen] { return Compile(*model, *output, *flags, chosen.json); }; });
+  command->callback([=, &chosen] { chosen.run = [=, &chosen] { return Compile(*model, *output, *problems, *flags, chosen.json); }; });
 }
 
 }  // namespace plimsoll::cli
