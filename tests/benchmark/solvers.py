@@ -93,11 +93,14 @@ def minimized(plimsoll, data, runs):
 
 
 # Shapes of inputs with open dimensions, for models without reference data.
-GRAPH_SHAPES = {"llama3_8b_dynamic": "input_ids:1x2048"}
+GRAPH_SHAPES = {"llama3_8b_dynamic": "input_ids:1x2048", "llama3_8b_decode": "input_ids:1x1,past.0.key:1x8x2047x128"}
+
+# Inputs that decide what runs, by model: their names and files.
+VALUES = {"silero_vad": ("sr", "input_2.pb")}
 
 
 def shapes_of(model):
-    """--shapes for a model, from its first data set or the table above; [] where nothing is open."""
+    """--shapes (and --values) for a model, from its first data set or the tables above; [] where nothing is open."""
     if model.stem in GRAPH_SHAPES:
         return [f"--shapes={GRAPH_SHAPES[model.stem]}"]
     data = model.parent / "test_data_set_0"
@@ -108,7 +111,11 @@ def shapes_of(model):
     for k in range(len(list(data.glob("input_*.pb")))):
         tensor = onnx.load_tensor(data / f"input_{k}.pb")
         shapes.append(f"{tensor.name}:{'x'.join(map(str, tensor.dims))}")
-    return [f"--shapes={','.join(shapes)}"]
+    options = [f"--shapes={','.join(shapes)}"]
+    if model.parent.name in VALUES:
+        name, file = VALUES[model.parent.name]
+        options.append(f"--values={name}={data / file}")
+    return options
 
 
 def orderings(plimsoll, models):
