@@ -19,6 +19,7 @@
 #include "ir/plan/validator.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/MLIRContext.h"
+#include "passes/checkpoint/block_problem.h"
 
 namespace plimsoll::compiler {
 namespace {
@@ -206,6 +207,7 @@ absl::StatusOr<Compiled> Compile(const std::string& model_path, const Options& o
     return at == kernels->uses.end() ? nullptr : &at->second;
   };
   request.workspace = [&](const plan::LibraryOp& op) { return library.Workspace(op); };
+  if (options.keep_problems) compiled.problems["rematerialization.json"] = passes::BlockProblem(function).Json();
   absl::StatusOr<Emitted> best = EmitBest(request);
   if (!best.ok()) return best.status();
   compiled.report.seconds["emit"] = stopwatch.Lap();

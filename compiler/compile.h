@@ -79,7 +79,8 @@ struct Compiled {
   std::shared_ptr<const void> keep_alive;   // owns the bytes that artefact.weights points to (mapped model, weight store)
   Report report;
   CudaKernels cuda;                         // where Options::cuda_kernels names an architecture
-  // The problems that the passes solved, as `plimsoll solve` reads them, by file name: ordering.json, allocation.csv.
+  // The problems that the passes solved, as `plimsoll solve` reads them, by file name: ordering.json,
+  // rematerialization.json, allocation.csv.
   std::map<std::string, std::string> problems;
 };
 

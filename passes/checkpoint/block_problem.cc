@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "passes/checkpoint/json.h"
+
 namespace plimsoll::passes {
 namespace {
 
@@ -72,6 +74,12 @@ BlockProblem::BlockProblem(mlir::func::FuncOp function) : block_(function.getBod
     if (output >= 0 && !llvm::is_contained(problem_.outputs, output)) problem_.outputs.push_back(output);
   }
   for (size_t v = 0; v < problem_.nodes.size(); ++v) problem_.order.push_back(static_cast<int>(v));
+}
+
+std::string BlockProblem::Json() const {
+  checkpoint::NamedProblem named{problem_, {}, {}};
+  for (size_t v = 0; v < problem_.nodes.size(); ++v) named.nodes.push_back(std::to_string(v));
+  return checkpoint::WriteProblem(named);
 }
 
 bool BlockProblem::IsRunView(mlir::Operation* op) const {

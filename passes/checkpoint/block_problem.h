@@ -1,6 +1,7 @@
 // The operations of a function's top block as a rematerialization problem, and a sequence written back into the block.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "ir/graph/graph.h"
@@ -20,6 +21,8 @@ class BlockProblem {
   explicit BlockProblem(mlir::func::FuncOp function);
 
   const checkpoint::Problem& problem() const { return problem_; }
+  // As `plimsoll solve rematerialization` reads it, without a budget; a node's id is its number.
+  std::string Json() const;
   // The operation of a node; null for an argument.
   mlir::Operation* operation(int node) const { return operations_[node]; }
 

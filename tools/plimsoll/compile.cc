@@ -75,7 +75,7 @@ void AddCompile(CLI::App& app, Chosen& chosen) {
   command->add_option("-o,--output", *output, "The plan to write, PLAN.plim")->required();
   auto problems = std::make_shared<std::string>();
   command->add_option("--problems", *problems,
-                      "A folder for the problems that the passes solved, as plimsoll solve reads them: ordering.json, allocation.csv");
+                      "A folder for the problems that the passes solved, as plimsoll solve reads them: ordering.json, rematerialization.json, allocation.csv");
   AddCompileFlags(*command, *flags);
   AddJson(*command, chosen);
   command->callback([=, &chosen] { chosen.run = [=, &chosen] { return Compile(*model, *output, *problems, *flags, chosen.json); }; });
