@@ -7,25 +7,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_replace.h"
+#include "passes/page/chart.h"
+#include "passes/page/page.h"
 
 namespace plimsoll::checkpoint {
 namespace {
 
-constexpr double kLeft = 110, kRight = 1060, kTop = 14, kBottom = 290;
-constexpr size_t kColumns = 1900;  // of more steps than pixels, the highest of each column is drawn
-
-std::string Escape(const std::string& text) {
-  return absl::StrReplaceAll(text, {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}, {"'", "&#39;"}});
-}
-
-// "1.50 GiB".
-std::string Size(double bytes) {
-  const char* const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-  int unit = 0;
-  while (bytes >= 1024 && unit < 6) bytes /= 1024, ++unit;
-  return unit == 0 ? absl::StrFormat("%.0f B", bytes) : absl::StrFormat("%.2f %s", bytes, units[unit]);
-}
+using page::Escape;
+using page::Size;
 
 std::string Percent(double value, double of) {
   return of > 0 ? absl::StrFormat("%.3g%%", 100 * (value / of - 1)) : "-";
@@ -61,53 +50,17 @@ std::string Summary(const NamedProblem& named, absl::Span<const Answer> answers)
 
 std::string Picture(const Problem& problem, const Answer& answer) {
   const std::vector<int>& sequence = answer.solution.sequence;
-  const absl::StatusOr<std::vector<int64_t>> memory = Memory(problem, sequence);
-  if (!memory.ok() || memory->empty()) return "";
-  const size_t steps = memory->size(), columns = std::min(steps, kColumns);
-  const double top = 1.05 * static_cast<double>(std::max<int64_t>(
-                                1, std::max(answer.solution.peak, std::min(answer.budget, 2 * answer.solution.peak))));
-  const double width = (kRight - kLeft) / static_cast<double>(columns);
-  auto y_of = [&](double bytes) { return kBottom - (kBottom - kTop) * bytes / top; };
-  std::vector<int64_t> highest(columns, 0);
-  std::vector<char> again(columns, 0), seen(problem.nodes.size(), 0);
-  for (size_t i = 0; i < steps; ++i) {
-    const size_t column = i * columns / steps;
-    highest[column] = std::max(highest[column], (*memory)[i]);
-    if (seen[sequence[i]]) again[column] = 1;
-    seen[sequence[i]] = 1;
+  absl::StatusOr<std::vector<int64_t>> memory = Memory(problem, sequence);
+  if (!memory.ok()) return "";
+  page::StepChart chart;
+  chart.bytes = *std::move(memory);
+  std::vector<char> seen(problem.nodes.size(), 0);
+  for (int v : sequence) {
+    chart.marked.push_back(seen[v]);
+    seen[v] = 1;
   }
-  std::string svg = "<svg viewBox='0 0 1080 320' role=img aria-label='memory over the steps'>", area;
-  for (int tick = 0; tick <= 4; ++tick) {
-    const double bytes = top * tick / 4, y = y_of(bytes);
-    absl::StrAppendFormat(&svg,
-                          "<line x1='%.0f' x2='%.0f' y1='%.1f' y2='%.1f' stroke='#dfe5ea'/><text x='%.0f' y='%.1f' "
-                          "class=t text-anchor=end>%s</text>",
-                          kLeft, kRight, y, y, kLeft - 8, y + 4, Size(bytes));
-  }
-  std::string marks;  // over the area
-  for (size_t i = 0; i < columns; ++i) {
-    const double x = kLeft + width * static_cast<double>(i), y = y_of(static_cast<double>(highest[i]));
-    absl::StrAppendFormat(&area, "%.1f,%.1f %.1f,%.1f ", x, y, x + width, y);
-    if (again[i]) {
-      absl::StrAppendFormat(&marks, "<rect x='%.1f' y='%.1f' width='%.2f' height='%.1f' fill='#e6a23c'/>", x, y,
-                            std::max(0.6, width), kBottom - y);
-    }
-  }
-  absl::StrAppendFormat(&svg,
-                        "<polygon points='%.1f,%.1f %s %.1f,%.1f' fill='#4a90d9' fill-opacity='.45' stroke='#2c6fb3'/>",
-                        kLeft, kBottom, area, kRight, kBottom);
-  svg += marks;
-  if (const double budget = static_cast<double>(answer.budget); budget <= top) {
-    absl::StrAppendFormat(
-        &svg,
-        "<line x1='%.0f' x2='%.0f' y1='%.1f' y2='%.1f' stroke='#c0392b' stroke-width='1.5' stroke-dasharray='6 4'/>",
-        kLeft, kRight, y_of(budget), y_of(budget));
-  }
-  absl::StrAppendFormat(
-      &svg,
-      "<text x='%.0f' y='308' class=t>step 0</text><text x='%.0f' y='308' class=t text-anchor=end>step %d</text></svg>",
-      kLeft, kRight, steps - 1);
-  return svg;
+  chart.limit = static_cast<double>(answer.budget);
+  return page::Draw(chart);
 }
 
 std::string Costliest(const NamedProblem& named, const Solution& solution) {
@@ -134,17 +87,8 @@ std::string Costliest(const NamedProblem& named, const Solution& solution) {
 }  // namespace
 
 std::string Page(const NamedProblem& named, absl::Span<const Answer> answers) {
-  std::string html =
-      "<!doctype html><html lang=en><meta charset=utf-8><title>Rematerialization</title><style>"
-      "body{margin:0;background:#f4f6f8;color:#1c2733;font:15px/1.5 "
-      "system-ui,sans-serif}main{max-width:1120px;margin:0 auto;padding:28px 20px}"
-      "section{background:#fff;border:1px solid #dfe5ea;border-radius:8px;padding:16px 18px;margin:0 0 "
-      "18px}h1{font-size:26px}h2{font-size:17px;margin:0}"
-      "p{color:#5b6b7b;margin:4px "
-      "0}svg{width:100%;height:auto}.t{font-size:11px;fill:#5b6b7b}table{border-collapse:collapse;font-size:13px}"
-      "th,td{text-align:left;padding:2px 14px 2px 0;border-bottom:1px solid "
-      "#eef1f4}.n{text-align:right}</style><main><h1>Rematerialization</h1>"
-      "<p>Memory over the steps of the sequence; orange: computed again; dashed: the budget.</p>";
+  std::string html = page::Begin("Rematerialization");
+  html += "<p>Memory over the steps of the sequence; orange: computed again; dashed: the budget.</p>";
   absl::StrAppendFormat(&html, "<p>%d nodes; computed once each: cost %.6g, peak %s</p>", named.problem.nodes.size(),
                         CostOfOnce(named.problem),
                         Size(static_cast<double>(PeakWithoutRematerialization(named.problem))));
@@ -163,7 +107,7 @@ std::string Page(const NamedProblem& named, absl::Span<const Answer> answers) {
                           named.problem.nodes.size());
     absl::StrAppend(&html, Picture(named.problem, answer), Costliest(named, solution), "</section>");
   }
-  return html + "</main></html>\n";
+  return html + page::End();
 }
 
 }  // namespace plimsoll::checkpoint

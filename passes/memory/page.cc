@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_replace.h"
+#include "passes/page/page.h"
 
 namespace plimsoll::memory {
 namespace {
@@ -18,10 +18,6 @@ constexpr size_t kMostBoxes = 5000;   // The largest by area; the rest would har
 constexpr size_t kMostPoints = 4000;  // Of the load.
 constexpr const char* kColors[] = {"#4a90d9", "#50b38e", "#e6a23c", "#a77bca", "#5bb8c9",
                                    "#d9736a", "#8fae4b", "#c98bb0", "#7a8fb8", "#b59a6a"};
-
-std::string Escape(const std::string& text) {
-  return absl::StrReplaceAll(text, {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}, {"'", "&#39;"}});
-}
 
 // From time and bytes to the picture.
 struct Scale {
@@ -97,7 +93,7 @@ std::string Picture(const CsvProblem& named, const Solution& solution, int arena
     absl::StrAppendFormat(
         &svg, "<rect x='%.2f' y='%.2f' width='%.2f' height='%.2f' fill='%s'><title>%s: %d bytes at %d, [%d, %d)", x, y,
         std::max(0.4, scale.X(buffer.upper) - x), std::max(0.2, scale.Y(solution.offsets[i]) - y),
-        kColors[i % std::size(kColors)], Escape(named.ids[i]), buffer.size, solution.offsets[i], buffer.lower,
+        kColors[i % std::size(kColors)], page::Escape(named.ids[i]), buffer.size, solution.offsets[i], buffer.lower,
         buffer.upper);
     svg += "</title></rect>";
   }
@@ -116,13 +112,7 @@ std::string Picture(const CsvProblem& named, const Solution& solution, int arena
 }  // namespace
 
 std::string Page(const CsvProblem& named, const Solution& solution) {
-  std::string html =
-      "<!doctype html><html lang=en><meta charset=utf-8><title>Allocation</title><style>"
-      "body{margin:0;background:#f4f6f8;color:#1c2733;font:15px/1.5 system-ui,sans-serif}"
-      "main{max-width:1120px;margin:0 auto;padding:28px 20px}h1{font-size:26px;margin:0}h2{font-size:17px;margin:0}"
-      "section{background:#fff;border:1px solid #dfe5ea;border-radius:8px;padding:16px 18px;margin:0 0 18px}"
-      "p{color:#5b6b7b;margin:4px 0 12px}svg{width:100%;height:auto}.t{font-size:11px;fill:#5b6b7b}"
-      "rect{fill-opacity:.75;stroke:#fff;stroke-width:.4}</style><main><h1>Allocation</h1>";
+  std::string html = page::Begin("Allocation", "rect{fill-opacity:.75;stroke:#fff;stroke-width:.4}");
   absl::StrAppend(&html, "<p>", named.ids.size(), " buffers in ", solution.arena_size,
                   " bytes; no packing takes less than ", solution.lower_bound,
                   solution.proven_optimal ? " (proven optimal)" : "",
@@ -133,7 +123,7 @@ std::string Page(const CsvProblem& named, const Solution& solution) {
     absl::StrAppend(&html, "<section><h2>Arena ", arena, ": ", solution.arena_sizes[arena], " bytes</h2>",
                     Picture(named, solution, arena), "</section>");
   }
-  return html + "</main></html>\n";
+  return html + page::End();
 }
 
 }  // namespace plimsoll::memory

@@ -78,9 +78,13 @@ absl::StatusOr<std::vector<int>> References(const Json& list, const Index& index
   return references;
 }
 
-}  // namespace
+// For people; what is no string is no name.
+std::string NameOf(const Json& item) {
+  const auto it = item.find("name");
+  return it != item.end() && it->is_string() ? it->get<std::string>() : "";
+}
 
-absl::StatusOr<NamedProblem> ReadProblem(absl::string_view json) {
+absl::StatusOr<NamedProblem> Read(absl::string_view json) {
   absl::StatusOr<Json> document = Parse(json);
   if (!document.ok()) return document.status();
   NamedProblem named;
@@ -114,6 +118,7 @@ absl::StatusOr<NamedProblem> ReadProblem(absl::string_view json) {
     if (!workspace.ok()) return workspace.status();
     node.workspace = *workspace;
     named.nodes.push_back(*std::move(id));
+    named.names.push_back(NameOf(item));
     named.problem.nodes.push_back(std::move(node));
   }
   list = List(*document, "outputs", "document", /*required=*/false);
@@ -124,6 +129,14 @@ absl::StatusOr<NamedProblem> ReadProblem(absl::string_view json) {
   if (absl::Status s = Check(named.problem); !s.ok()) {
     return Error("nodes and tensors, counted from 0 in the file", s.message());
   }
+  return named;
+}
+
+}  // namespace
+
+absl::StatusOr<NamedProblem> ReadProblem(absl::string_view json) {
+  absl::StatusOr<NamedProblem> named = Read(json);
+  if (!named.ok()) return json_document::WithLine(named.status(), json);
   return named;
 }
 
@@ -138,7 +151,8 @@ std::string WriteProblem(const NamedProblem& named) {
     const Node& node = named.problem.nodes[v];
     absl::StrAppend(&text, v ? ",\n" : "\n", "{\"id\":", named.nodes[v], ",\"inputs\":", list(node.inputs),
                     ",\"outputs\":", list(node.outputs), ",\"workspace\":", node.workspace);
-    if (!named.names.empty()) absl::StrAppend(&text, ",\"name\":", Dump(Json(named.names[v])));
+    if (!named.names.empty() && !named.names[v].empty())
+      absl::StrAppend(&text, ",\"name\":", Dump(Json(named.names[v])));
     text += "}";
   }
   text += "],\n\"tensors\":[";

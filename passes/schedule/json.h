@@ -16,12 +16,12 @@ struct NamedProblem {
   Problem problem;
   std::vector<std::string> nodes;    // as JSON text: 7 or "conv"
   std::vector<std::string> tensors;  // as JSON text
-  std::vector<std::string> names;    // of nodes, for people; may be empty. Written as "name", not read
+  std::vector<std::string> names;    // of nodes, for people ("name"); may be empty
 };
 
 // Reads {"nodes":[{"id","inputs":[tensor],"outputs":[tensor],"workspace"}],"tensors":[{"id","size"}],
 // "outputs":[tensor]}. Ids are integers or strings, each unique in its list; workspace and outputs may be absent; other
-// keys are ignored. kInvalidArgument says where in the document what is wrong. The problem has passed Check.
+// keys are ignored. kInvalidArgument says where in the document, with its line, what is wrong. The problem has passed Check.
 absl::StatusOr<NamedProblem> ReadProblem(absl::string_view json);
 std::string WriteProblem(const NamedProblem& named);
 

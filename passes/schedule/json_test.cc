@@ -61,6 +61,8 @@ TEST(JsonTest, ErrorsSayWhereAndWhy) {
   EXPECT_THAT(Refused(R"({"tensors":5,"nodes":[]})"), HasSubstr("document.tensors: expected an array, found 5"));
   EXPECT_THAT(Refused(R"({"tensors":[{"id":1}],"nodes":[]})"), HasSubstr("tensors[0]: \"size\" is missing"));
   EXPECT_THAT(Refused(R"({"tensors":[{"id":1,"size":-4}],"nodes":[]})"), HasSubstr("tensors[0].size: expected"));
+  EXPECT_THAT(Refused("{\"tensors\":[\n{\"id\":1,\"size\":8},\n{\"id\":2,\"size\":-4}],\"nodes\":[]}"),
+              HasSubstr("line 3: tensors[1].size"));
   EXPECT_THAT(Refused(R"({"tensors":[{"id":1,"size":1.5}],"nodes":[]})"), HasSubstr("found 1.5"));
   EXPECT_THAT(Refused(R"({"tensors":[{"id":1,"size":1e300}],"nodes":[]})"), HasSubstr("whole number of bytes"));
   EXPECT_THAT(Refused(R"({"tensors":[{"id":1,"size":18446744073709551615}],"nodes":[]})"), HasSubstr("2^63"));

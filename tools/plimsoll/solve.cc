@@ -34,15 +34,16 @@ void AddSolve(CLI::App& app, Chosen& chosen) {
     sub->callback([=, &chosen] { chosen.run = [=, &chosen] { return solver(*flags, chosen.json); }; });
     return std::pair(sub, flags);
   };
-  auto [allocation, allocation_flags] = add(
-      "allocation",
-      "Places buffers with fixed live intervals in an arena: CSV "
-      "id,lower,upper,size[,alignment,fixed_offset,arena,may_share,forbidden]",
-      SolveAllocation);
+  auto [allocation, allocation_flags] = add("allocation",
+                                            "Places buffers with fixed live intervals in an arena: CSV "
+                                            "id,lower,upper,size[,alignment,fixed_offset,arena,may_share,forbidden]",
+                                            SolveAllocation);
   allocation->add_option("--capacity", allocation_flags->capacity,
                          "Stops at the first solution within these bytes (default: minimizes)");
   allocation->add_option("--html", allocation_flags->html, "Draws the packing on a self-contained page");
-  add("ordering", "Finds an order of least peak memory: JSON with nodes, tensors and outputs", SolveOrdering);
+  auto [ordering, ordering_flags] =
+      add("ordering", "Finds an order of least peak memory: JSON with nodes, tensors and outputs", SolveOrdering);
+  ordering->add_option("--html", ordering_flags->html, "Draws memory over the steps on a self-contained page");
   auto [rematerialization, flags] =
       add("rematerialization",
           "Chooses what is computed again within a budget: JSON with nodes, edges, order, outputs, budget",

@@ -8,6 +8,7 @@
 #include "passes/schedule/graph.h"
 #include "passes/schedule/greedy.h"
 #include "passes/schedule/json.h"
+#include "passes/schedule/page.h"
 #include "passes/schedule/solver.h"
 #include "passes/schedule/validator.h"
 #include "tools/plimsoll/solve.h"
@@ -47,6 +48,7 @@ Outcome SolveOrdering(const SolveFlags& flags, bool json) {
   outcome.json["gap"] = Gap(solution->peak, solution->lower_bound);
   outcome.json["proven_optimal"] = solution->proven_optimal;
   if (!flags.output.empty()) outcome.status = WriteFile(flags.output, schedule::WriteSolution(*problem, *solution));
+  if (!flags.html.empty() && outcome.status.ok()) outcome.status = WriteFile(flags.html, schedule::Page(*problem, *solution));
   if (!json && outcome.status.ok()) {
     const std::string before = imported.ok() ? absl::StrCat(*imported, " bytes") : "no topological order";
     std::printf("as given     %s\ngreedy       %lld bytes\n", before.c_str(), static_cast<long long>(greedy));
