@@ -191,8 +191,9 @@ Element SimtEmitter::Load(mlir::Value source, const Index& address, int mask) {
       }
   llvm::Value* condition = masks_[mask].value;
   const int bytes = BytesOf(ElementOf(source)), dim = nest_.vector_dim;
+  // What is masked is read together where all lanes share the answer; there the source has at least as many elements.
   const bool one_mask =
-      mask == 0 || (!(masks_[mask].dims & Bit(std::max(dim, 0))) &&
+      mask == 0 || (llvm::cast<mlir::RankedTensorType>(source.getType()).getNumElements() >= group_lanes_ &&
                     llvm::any_of(shared_.ranges, [&](const Range& range) { return range.inside.value == condition; }));
   const int width =
       group_lanes_ > 1 && one_mask ? AccessWidth(space_, address, dim, group_lanes_, bytes, Alignment(source)) : 1;

@@ -6,7 +6,6 @@
 #include "compiler/codegen/codegen.h"
 #include "compiler/codegen/cuda/emitter.h"
 #include "compiler/codegen/cuda/module.h"
-#include "llvm/Bitcode/BitcodeWriter.h"
 
 namespace plimsoll::codegen {
 namespace {
@@ -81,11 +80,8 @@ absl::StatusOr<CudaCode> CudaKernelCompiler::Finish(bool keep_bitcode) {
   auto work = [&] {
     for (size_t i; (i = next++) < results.size();) {
       llvm::Module& module = *state_->units[i]->module;
-      results[i] = CompilePtx(module, state_->target, state_->toolkit, absl::StrCat("unit", i));
-      if (keep_bitcode && results[i].ok()) {
-        llvm::raw_string_ostream stream(code.bitcode[i]);
-        llvm::WriteBitcodeToFile(module, stream);
-      }
+      results[i] = CompilePtx(module, state_->target, state_->toolkit, absl::StrCat("unit", i),
+                              keep_bitcode ? &code.bitcode[i] : nullptr);
       state_->units[i]->module.reset();
     }
   };

@@ -227,6 +227,26 @@ TEST(Map, ReadOnlyPathWhereNothingIsComputedInPlace) {
   EXPECT_THAT(row, HasSubstr("ld.global.v4"));     // what the result may take the place of
 }
 
+// The rotation of a rotary embedding: halves change places, each of them read by whole lanes.
+TEST(Map, PartsOfAConcatenationInsideAreReadTogether) {
+  const std::string x = "tensor<64x128xf32>", half = "tensor<64x64xf32>";
+  const std::string ptx =
+      Kernels(absl::StrCat("func.func @f(%a: ", x, ", %b: ", x, ") {\n %r = graph.fusion(%a, %b) : (", x, ", ", x,
+                           ") -> ", x, " {\n ^bb0(%p: ", x, ", %q: ", x,
+                           "):\n %l = graph.slice %p {starts = array<i64: 0, 64>, sizes = array<i64: 64, 64>, strides "
+                           "= array<i64: 1, 1>} : ",
+                           x, " -> ", half, "\n %n = graph.neg %l : ", half, " -> ", half,
+                           "\n %h = graph.slice %p {starts = array<i64: 0, 0>, sizes = array<i64: 64, 64>, strides = "
+                           "array<i64: 1, 1>} : ",
+                           x, " -> ", half, "\n %c = graph.concat %n, %h along 1 : (", half, ", ", half, ") -> ", x,
+                           "\n %y = graph.mul %c, %q : (", x, ", ", x, ") -> ", x, "\n graph.yield %y : ", x,
+                           "\n }\n return\n}"))
+          .Compile("sm_80")
+          .ptx;
+  EXPECT_THAT(ptx, HasSubstr("ld.global.nc.v4"));
+  EXPECT_THAT(ptx, Not(testing::ContainsRegex("ld\\.global\\.nc\\.[bfu]32")));
+}
+
 TEST(Map, GridOfTheGpu) {
   Kernels large(Add("100000x1000xf32"));
   large.Compile("sm_90");
@@ -272,6 +292,24 @@ TEST(Skeletons, AreChosenByWhatIsContiguous) {
 TEST(Compiler, SameTextTwice) {
   const std::string text = Everything();
   EXPECT_EQ(Kernels(text).Compile("sm_80").ptx, Kernels(text).Compile("sm_80").ptx);
+}
+
+// LLVM keeps what a module's annotations say by the module's address: nothing may be left for the next one there.
+// Kernels of different block sizes take turns.
+TEST(Compiler, NothingIsLeftOfTheModuleBefore) {
+  std::vector<std::string> texts;
+  for (int columns : {1200, 2048, 3000, 4096, 8000, 9000})
+    for (const char* type : {"f32", "f16"}) {
+      const std::string t = absl::StrCat("tensor<8x", columns, "x", type, ">");
+      texts.push_back(absl::StrCat("func.func @f(%a: ", t, ") { %r = graph.softmax %a {axis = 1 : i64, log = false} : ",
+                                   t, " -> ", t, " return }"));
+    }
+  std::vector<std::string> first;
+  for (const std::string& text : texts) first.push_back(Kernels(text).Compile("sm_80").ptx);
+  for (int round = 0; round < 120; ++round) {
+    const size_t which = static_cast<size_t>(round * round * 7 + round / 5) % texts.size();
+    ASSERT_EQ(Kernels(texts[which]).Compile("sm_80").ptx, first[which]) << "round " << round;
+  }
 }
 
 // With any one barrier taken out some order of the threads gives another result, or none.

@@ -106,6 +106,16 @@ Element SimtEmitter::InRange(llvm::ArrayRef<Bound> bounds) {
   auto same = [](const Bound& a, const Bound& b) { return a.index == b.index && a.low == b.low && a.high == b.high; };
   for (const Range& known : shared_.ranges)
     if (llvm::equal(known.bounds, bounds, same)) return known.inside;
+  // One answer for all lanes where they do not matter, or where no group of them lies across an end.
+  const int dim = nest_.vector_dim;
+  const bool uniform = group_lanes_ == 1 || llvm::all_of(bounds, [&](const Bound& bound) {
+                         if (!(space_.Dims(bound.index) & Bit(dim))) return true;
+                         const Index from = space_.Add(bound.index, Index(-bound.low));
+                         return (bound.high - bound.low) % group_lanes_ == 0 &&
+                                AccessWidth(space_, from, dim, group_lanes_, 1, 16) == group_lanes_;
+                       });
+  llvm::Value* here = dim < 0 ? nullptr : dim_values_[dim];
+  if (uniform && dim >= 0) dim_values_[dim] = base_;
   Element e;
   for (const Bound& bound : bounds) {
     llvm::Value* index = IndexValue(bound.index, NeedsWide(bound.index));
@@ -114,8 +124,8 @@ Element SimtEmitter::InRange(llvm::ArrayRef<Bound> bounds) {
     e.value = And(e.value, b_.CreateICmpULT(index, llvm::ConstantInt::get(index->getType(), bound.high - bound.low)));
     e.dims |= space_.Dims(bound.index);
   }
-  if (nest_.vector_dim < 0 || !(e.dims & Bit(nest_.vector_dim)))
-    shared_.ranges.push_back({{bounds.begin(), bounds.end()}, e});
+  if (dim >= 0) dim_values_[dim] = here;
+  if (uniform) shared_.ranges.push_back({{bounds.begin(), bounds.end()}, e});
   return e;
 }
 

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Bitcode/BitcodeReader.h"
+#include "llvm/Bitcode/BitcodeWriter.h"
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/Instructions.h"
 #include "llvm/IR/LegacyPassManager.h"
@@ -18,7 +19,6 @@
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Transforms/IPO/Internalize.h"
-#include "llvm/Transforms/Utils/Cloning.h"
 
 namespace plimsoll::codegen {
 namespace {
@@ -104,7 +104,7 @@ void Optimize(llvm::Module& module, llvm::TargetMachine& machine) {
 }  // namespace
 
 absl::StatusOr<std::string> CompilePtx(llvm::Module& module, const CudaTarget& cuda, const CudaToolkit& toolkit,
-                                       const std::string& prefix) {
+                                       const std::string& prefix, std::string* bitcode) {
   static std::once_flag initialized;
   std::call_once(initialized, [] {
     LLVMInitializeNVPTXTargetInfo();
@@ -142,14 +142,18 @@ absl::StatusOr<std::string> CompilePtx(llvm::Module& module, const CudaTarget& c
     if (global.hasLocalLinkage()) global.setName(absl::StrCat(prefix, "_data_", number++));
   for (llvm::Function& function : module)
     if (function.hasLocalLinkage()) function.setName(absl::StrCat(prefix, "_", function.getName().str()));
-  // Printing changes the module: the optimized one stays as it is.
-  auto copy = llvm::CloneModule(module);
+  if (bitcode != nullptr) {
+    llvm::raw_string_ostream optimized(*bitcode);
+    llvm::WriteBitcodeToFile(module, optimized);
+  }
+  // Not from a copy: LLVM remembers annotations (block sizes among them) by the module's address, and forgets them only
+  // when that module has been printed. The next one there would inherit them.
   llvm::SmallString<0> text;
   llvm::raw_svector_ostream stream(text);
   llvm::legacy::PassManager emit;
   if (machine->addPassesToEmitFile(emit, stream, nullptr, llvm::CodeGenFileType::AssemblyFile))
     return absl::InternalError("LLVM prints no PTX");
-  emit.run(*copy);
+  emit.run(module);
   return std::string(text);
 }
 

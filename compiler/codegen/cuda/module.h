@@ -9,12 +9,12 @@
 
 namespace plimsoll::codegen {
 
-// Links what the kernels call of libdevice, optimizes in place and prints. Names that are not entries begin with
-// `prefix` afterwards, so that texts can be joined. Thread-safe for modules of distinct contexts. kUnavailable:
-// libdevice is needed and was not found, or cannot be read. kInternal: malformed IR, or LLVM does not know the
-// architecture.
+// Links what the kernels call of libdevice, optimizes and prints; the module is consumed. `bitcode`, if any, gets the
+// optimized module. Names that are not entries begin with `prefix` afterwards, so that texts can be joined. Thread-safe
+// for modules of distinct contexts. kUnavailable: libdevice is needed and was not found, or cannot be read. kInternal:
+// malformed IR, or LLVM does not know the architecture.
 absl::StatusOr<std::string> CompilePtx(llvm::Module& module, const CudaTarget& target, const CudaToolkit& toolkit,
-                                       const std::string& prefix);
+                                       const std::string& prefix, std::string* bitcode = nullptr);
 // One text of several, all made for one target.
 std::string JoinPtx(const std::vector<std::string>& texts);
 

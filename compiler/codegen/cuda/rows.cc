@@ -278,6 +278,7 @@ void SimtEmitter::Rows() {
   const Thread thread = TakeRow();
   SetDims(nest_.order, thread.row, 1);
   for (int pass = 0; pass < nest_.passes && !failed_; ++pass) Pass(pass, thread);
+  shared_ = {};  // of a loop that has ended
   if (!failed_) StoreRows(And(thread.valid, thread.first));
 }
 
