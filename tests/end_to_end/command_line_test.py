@@ -101,6 +101,23 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(self.json("gpus", "H100")["gpus"][0]["architecture"], "sm_90")
         self.call("gpus", "abacus", expect=2, says=["abacus", "h200"])
 
+    def test_kernels(self):
+        if not os.path.exists(os.path.join(SOURCE, "third_party/deps/cuda")) and not os.path.exists("/usr/local/cuda/nvvm"):
+            self.skipTest("no CUDA toolkit")
+        out = os.path.join(self.folder, "out")
+        listed = self.json("kernels", MODEL, SHAPES, "--cuda=sm_90", "-o", out)
+        self.assertEqual(listed["arch"], "sm_90")
+        self.assertGreater(len(listed["kernels"]), 20)
+        self.assertEqual({kernel["spill_bytes"] for kernel in listed["kernels"]} - {0}, set())
+        with open(os.path.join(out, "kernels.ptx")) as text:
+            self.assertIn(".target sm_90", text.read())
+        self.assertTrue(os.path.exists(os.path.join(out, "kernels.cubin")))
+        given = self.json("kernels", MODEL, f"--inputs={DATA}", "--cuda=sm_70")
+        self.assertFalse(given["assembled"])
+        self.assertIn("12.9", given["assembler_note"])
+        self.call("kernels", MODEL, SHAPES, "--cuda=sm_81", expect=2, says=["sm_80"])
+        self.call("kernels", MODEL, expect=2)
+
     def test_low_precision(self):
         full = self.compile()
         low = self.compile("--precision=bf16")
