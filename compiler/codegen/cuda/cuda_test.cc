@@ -266,6 +266,21 @@ TEST(Map, IndicesOf32Bits) {
   EXPECT_THAT(ptx, Not(HasSubstr("mul.lo.s64")));
 }
 
+TEST(Map, IndicesOf64BitsWhereTensorsAreLarge) {
+  Kernels large(
+      "func.func @f(%a: tensor<50000x70001xf32>, %b: tensor<70001xf32>) { %r = graph.add %a, %b : "
+      "(tensor<50000x70001xf32>, "
+      "tensor<70001xf32>) -> tensor<50000x70001xf32> return }");
+  const CudaCode code = large.Compile("sm_80");
+  EXPECT_THAT(code.ptx, testing::ContainsRegex("setp\\.[a-z]+\\.[su]64"));
+  EXPECT_EQ(large.kernels[0].blocks, 108 * 32);
+  const CudaToolkit toolkit = FindCudaToolkit();
+  if (toolkit.ptxas.empty()) GTEST_SKIP() << "no CUDA toolkit";
+  auto binary = Assemble(code.ptx, "sm_80", toolkit);
+  ASSERT_TRUE(binary.ok()) << binary.status();
+  EXPECT_EQ(binary->resources[0].spill_bytes, 0);
+}
+
 TEST(Skeletons, AreChosenByWhatIsContiguous) {
   struct Case {
     const char *operands, *op;
