@@ -4,7 +4,7 @@
 #   asan   AddressSanitizer and UBSan: what parses or runs untrusted bytes
 set -euo pipefail
 cd "$(dirname "$0")/.."
-tools/setup.sh
+tools/setup.sh --cuda
 [ $# -gt 0 ] || set -- dev asan
 for preset in "$@"; do
   echo "== $preset: configure and build"
