@@ -35,7 +35,7 @@ struct Summary {
   struct Unsupported {
     std::string op_type;             // "Conv", "com.microsoft::FusedMatMul"
     std::vector<std::string> nodes;  // their names
-    std::string reason;              // empty: the operator is not known
+    std::string reason;
   };
   std::vector<Value> inputs, outputs;
   std::vector<std::string> open_inputs;      // inputs with open dimensions for which no shape is known

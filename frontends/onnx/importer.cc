@@ -229,7 +229,7 @@ void Importer::ConvertNode(const onnx::NodeProto& node, Scope& scope) {
     }
   };
   if (!IsKnown(node, *scope.opsets, functions_)) {
-    AddUnsupported(node, "");
+    AddUnsupported(node, "not implemented");
     return poison();
   }
   if (poisoned) return poison();
