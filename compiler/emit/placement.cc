@@ -4,7 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "compiler/emit/emission.h"
 #include "ir/plan/certificate.h"
-#include "passes/memory/memory_pass.h"
+#include "passes/memory/plan_memory.h"
 
 namespace plimsoll::compiler {
 namespace {

@@ -1,4 +1,4 @@
-#include "passes/memory/memory_pass.h"
+#include "passes/memory/plan_memory.h"
 
 #include <algorithm>
 
