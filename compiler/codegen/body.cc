@@ -114,6 +114,14 @@ llvm::Value* Extremum(llvm::IRBuilder<>& b, bool largest, llvm::Value* lhs, llvm
 
 }  // namespace
 
+llvm::Constant* EmitTable(mlir::Value source, llvm::LLVMContext& context) {
+  auto dense = llvm::cast<mlir::DenseElementsAttr>(source.getDefiningOp<arith::ConstantOp>().getValue());
+  mlir::Type element = dense.getElementType();
+  llvm::SmallVector<llvm::Constant*> elements;
+  for (mlir::Attribute value : dense.getValues<mlir::Attribute>()) elements.push_back(EmitConstant(value, element, context));
+  return llvm::ConstantArray::get(llvm::ArrayType::get(ScalarType(element, context), elements.size()), elements);
+}
+
 llvm::Value* EmitBodyOp(llvm::IRBuilder<>& b, mlir::Operation& op, llvm::ArrayRef<llvm::Value*> x, MathEmitter math_function) {
   if (op.getNumResults() != 1) return nullptr;
   mlir::Type mlir_type = op.getResult(0).getType();

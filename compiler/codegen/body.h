@@ -12,6 +12,8 @@ using MathEmitter = llvm::Value* (*)(llvm::IRBuilder<>& b, llvm::StringRef funct
 // `operands` are all scalars or all vectors of the same length. Null: not an operation that is known here. `math`: the target's.
 llvm::Value* EmitBodyOp(llvm::IRBuilder<>& b, mlir::Operation& op, llvm::ArrayRef<llvm::Value*> operands, MathEmitter math);
 llvm::Constant* EmitConstant(mlir::Attribute value, mlir::Type type, llvm::LLVMContext& context);
+// The elements of an arith.constant of a tensor, as an array.
+llvm::Constant* EmitTable(mlir::Value source, llvm::LLVMContext& context);
 
 // small_floats.cc: bf16, f16 and 8-bit floats to f32 and back, rounding to nearest even, in integer arithmetic where LLVM
 // would call a library.

@@ -4,25 +4,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <chrono>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 
 #include "compiler/codegen/pch.h"
-#include "ir/graph/graph.h"
+#include "compiler/codegen/test_operation.h"
 #include "llvm/Object/ELFObjectFile.h"
-#include "mlir/Parser/Parser.h"
 
 namespace plimsoll::codegen {
-namespace {
-[[noreturn]] void Die(const std::string& why) {
-  fprintf(stderr, "%s\n", why.c_str());
-  abort();
-}
-double Seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-}  // namespace
-
 struct TestKernel::Code {
   int file = -1;
   void* library = nullptr;
@@ -34,18 +22,10 @@ struct TestKernel::Code {
 };
 
 TestKernel::TestKernel(const std::string& text, const std::string& cpu) {
-  mlir::DialectRegistry registry;
-  registry.insert<graph::GraphDialect, mlir::func::FuncDialect>();
-  mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
-  context.loadAllAvailableDialects();
-  auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
-  if (!module) Die("cannot parse:\n" + text);
-  mlir::Operation* op = nullptr;
-  for (mlir::Operation& inner : (*module->getOps<mlir::func::FuncOp>().begin()).getBody().front())
-    if (!op && llvm::isa<graph::GraphDialect>(inner.getDialect())) op = &inner;
-  if (!op) Die("no graph operation in:\n" + text);
-  for (mlir::Value operand : op->getOperands()) operand_bytes_.push_back(*graph::byteSize(llvm::cast<mlir::RankedTensorType>(operand.getType())));
-  for (mlir::Value result : op->getResults()) result_bytes_.push_back(*graph::byteSize(llvm::cast<mlir::RankedTensorType>(result.getType())));
+  TestOperation operation(text);
+  mlir::Operation* op = operation.get();
+  operand_bytes_ = operation.OperandBytes();
+  result_bytes_ = operation.ResultBytes();
   auto target = ResolveCpu(cpu);
   if (!target.ok()) Die(target.status().ToString());
   KernelCompiler compiler(*target);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "passes/checkpoint/json.h"
+#include "passes/cost/memory_of.h"
 
 namespace plimsoll::passes {
 namespace {
@@ -10,19 +11,6 @@ namespace {
 // A processor of today: for each byte that it moves it does eight operations of a contraction, or two others.
 constexpr double kContractionFlopsPerByte = 8;
 constexpr double kVectorFlopsPerByte = 2;
-
-int64_t BytesOf(mlir::Value value) {
-  return graph::byteSize(llvm::cast<mlir::RankedTensorType>(value.getType())).value_or(0);
-}
-
-int64_t WorkspaceOf(mlir::Operation* op) {
-  int64_t most = 0;
-  op->walk([&](mlir::Operation* inner) {
-    auto bytes = inner->getAttrOfType<mlir::IntegerAttr>("plimsoll.workspace_bytes");
-    if (bytes) most = std::max(most, bytes.getInt());
-  });
-  return most;
-}
 
 double CostOf(mlir::Operation* op) {
   auto interface = llvm::dyn_cast<graph::CostInterface>(op);

@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/IRMapping.h"
 #include "passes/cost/load_time.h"
+#include "passes/cost/memory_of.h"
 #include "passes/fuse/groups.h"
 
 namespace plimsoll::passes {
@@ -12,11 +13,6 @@ namespace {
 constexpr size_t kMostMembers = 40;
 constexpr size_t kMostOperands = 24;           // of one kernel, results included
 constexpr int64_t kInlinedConstant = 16;       // elements that a kernel holds in itself
-
-bool IsView(mlir::Operation* op) {
-  auto view = llvm::dyn_cast<graph::ViewInterface>(op);
-  return view && view.viewByteOffset().has_value();
-}
 
 bool IsGenerated(mlir::Operation* op) {
   return llvm::isa<graph::LowerToLinalgInterface>(op) && llvm::all_of(op->getResultTypes(), [](mlir::Type type) {

@@ -6,29 +6,12 @@
 #include "ir/graph/graph.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/cost/load_time.h"
+#include "passes/cost/memory_of.h"
 #include "passes/schedule/json.h"
 #include "passes/schedule/solver.h"
 
 namespace plimsoll::passes {
 namespace {
-
-bool IsView(mlir::Operation* op) {
-  auto view = llvm::dyn_cast<graph::ViewInterface>(op);
-  return view && view.viewByteOffset().has_value();
-}
-
-int64_t BytesOf(mlir::Value value) {
-  return graph::byteSize(llvm::cast<mlir::RankedTensorType>(value.getType())).value_or(0);
-}
-
-int64_t WorkspaceOf(mlir::Operation* op) {
-  int64_t most = 0;
-  op->walk([&](mlir::Operation* inner) {
-    auto bytes = inner->getAttrOfType<mlir::IntegerAttr>("plimsoll.workspace_bytes");
-    if (bytes) most = std::max(most, bytes.getInt());
-  });
-  return most;
-}
 
 class Scheduler {
  public:

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "ir/graph/graph.h"
+#include "passes/cost/memory_of.h"
 
 namespace plimsoll::passes {
 
@@ -23,8 +24,7 @@ class LibraryModel {
   virtual absl::StatusOr<LibraryAnswer> Ask(mlir::Operation* op, bool constant_weights) = 0;
 };
 
-// Attributes that the select pass leaves on library operations.
-inline constexpr char kWorkspaceAttribute[] = "plimsoll.workspace_bytes";  // i64
-inline constexpr char kPackedAttribute[] = "plimsoll.packed";              // array<i64: operand, bytes, ...>
+// Left by the select pass on library operations, beside kWorkspaceAttribute.
+inline constexpr char kPackedAttribute[] = "plimsoll.packed";  // array<i64: operand, bytes, ...>
 
 }  // namespace plimsoll::passes

@@ -19,8 +19,7 @@
 #include "compiler/codegen/cuda/emulator/emulator.h"
 #include "ir/plan/artefact.h"
 #include "llvm/IR/IRBuilder.h"
-#include "tools/plimsoll/compare.h"
-#include "tools/plimsoll/compiler_plugin.h"
+#include "tests/end_to_end/collections.h"
 #include "tools/plimsoll/data_set.h"
 #include "tools/plimsoll/execution.h"
 
@@ -29,11 +28,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using CpuKernel = void (*)(const void* const*, int64_t, int64_t);
-
-std::string Environment(const char* name, const std::string& otherwise) {
-  const char* value = std::getenv(name);
-  return value != nullptr ? value : otherwise;
-}
 
 // Memory of a tensor between bytes that must stay as they are, at a multiple of 16.
 class Guarded {
@@ -204,27 +198,13 @@ class Library {
   void* handle_ = nullptr;
 };
 
-const compiler::Plugin& Compiler() {
-  static const compiler::Plugin* plugin = [] {
-    auto opened = OpenCompiler();
-    EXPECT_TRUE(opened.ok()) << opened.status();
-    return opened.value();
-  }();
-  return *plugin;
-}
-
 class EmulatedModel : public testing::TestWithParam<std::string> {};
 
 TEST_P(EmulatedModel, GivesTheStoredOutputs) {
   const std::string folder = GetParam(), model = folder + "/model.onnx";
   auto check = Compiler().check(model, {});
   ASSERT_TRUE(check.ok()) << check.status();
-  // Quantized models round differently.
-  bool quantized = false;
-  for (const char* op : {"ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul", "DynamicQuantizeLinear"})
-    quantized |= check->operators.count(op) > 0;
-  std::vector<std::string> names;
-  for (const auto& input : check->inputs) names.push_back(input.name);
+  const std::vector<std::string> names = InputNamesOf(*check);
   auto sets = FindDataSets(folder);
   ASSERT_TRUE(sets.ok()) << sets.status();
   for (const DataSet& set : *sets) {
@@ -290,8 +270,7 @@ TEST_P(EmulatedModel, GivesTheStoredOutputs) {
     ASSERT_FALSE(expected->empty());
     for (const auto& [name, tensor] : *expected) {
       ASSERT_TRUE(outputs->count(name)) << name;
-      const cli::Difference difference =
-          Compare(outputs->at(name), tensor, quantized ? Tolerance{1e-2, 1e-2} : Tolerance{1e-3, 1e-4});
+      const cli::Difference difference = Compare(outputs->at(name), tensor, ToleranceOf(*check));
       EXPECT_TRUE(difference.equal) << name << ": " << difference.reason;
     }
     int general = 0;
@@ -305,29 +284,8 @@ TEST_P(EmulatedModel, GivesTheStoredOutputs) {
   }
 }
 
-std::vector<std::string> Models() {
-  const std::string source = Environment("PLIMSOLL_SOURCE_DIR", "."),
-                    shared = Environment("PLIMSOLL_SHARED", source + "/../shared");
-  std::vector<std::string> folders;
-  std::set<std::string> names;
-  for (const std::string& root : {source + "/tests/data/models/tiny", source + "/tests/data/models/real",
-                                  shared + "/models/tiny", shared + "/models/real"}) {
-    if (!fs::is_directory(root)) continue;
-    for (const auto& entry : fs::directory_iterator(root))
-      if (fs::exists(entry.path() / "model.onnx") && names.insert(entry.path().filename().string()).second)
-        folders.push_back(entry.path().string());
-  }
-  std::sort(folders.begin(), folders.end());
-  return folders;
-}
-std::string Name(const testing::TestParamInfo<std::string>& info) {
-  std::string name = fs::path(info.param).stem().string();
-  for (char& c : name)
-    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
-  return name;
-}
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EmulatedModel);
-INSTANTIATE_TEST_SUITE_P(Collections, EmulatedModel, testing::ValuesIn(Models()), Name);
+INSTANTIATE_TEST_SUITE_P(Collections, EmulatedModel, testing::ValuesIn(ModelFolders()), TestName);
 
 }  // namespace
 }  // namespace plimsoll::cli

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 
 #include "absl/strings/numbers.h"
@@ -11,18 +10,14 @@
 #include "compiler/plugin.h"
 #include "ir/plan/artefact.h"
 #include "ir/plan/validator.h"
-#include "tools/plimsoll/compiler_plugin.h"
+#include "tests/end_to_end/collections.h"
 
 namespace plimsoll::cli {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::string Folder() {
-  const char* shared = std::getenv("PLIMSOLL_SHARED");
-  const char* source = std::getenv("PLIMSOLL_SOURCE_DIR");
-  return shared != nullptr ? std::string(shared) + "/models/graphs" : std::string(source != nullptr ? source : ".") + "/../shared/models/graphs";
-}
+std::string Folder() { return SharedFolder() + "/models/graphs"; }
 
 std::vector<std::string> Graphs() {
   std::vector<std::string> graphs;
@@ -49,9 +44,7 @@ class Graph : public testing::TestWithParam<std::string> {};
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Graph);
 
 TEST_P(Graph, GivesAPlanWithoutWeights) {
-  auto opened = OpenCompiler();
-  ASSERT_TRUE(opened.ok()) << opened.status();
-  const compiler::Plugin& compiler = **opened;
+  const compiler::Plugin& compiler = Compiler();
   auto check = compiler.check(GetParam(), {});
   ASSERT_TRUE(check.ok()) << check.status();
   compiler::Options options;
@@ -75,8 +68,7 @@ TEST_P(Graph, GivesAPlanWithoutWeights) {
   EXPECT_LE(static_cast<double>(certificate.session_arena_bytes()), 1.02 * static_cast<double>(certificate.session_lower_bound_bytes()));
 }
 
-std::string Name(const testing::TestParamInfo<std::string>& info) { return fs::path(info.param).stem().string(); }
-INSTANTIATE_TEST_SUITE_P(Large, Graph, testing::ValuesIn(Graphs()), Name);
+INSTANTIATE_TEST_SUITE_P(Large, Graph, testing::ValuesIn(Graphs()), TestName);
 
 TEST(Graphs, AreThere) {
   if (Graphs().empty()) GTEST_SKIP() << Folder() << " is not there";

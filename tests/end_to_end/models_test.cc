@@ -9,8 +9,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
-#include "tools/plimsoll/compare.h"
-#include "tools/plimsoll/compiler_plugin.h"
+#include "tests/end_to_end/collections.h"
 #include "tools/plimsoll/data_set.h"
 #include "tools/plimsoll/execution.h"
 
@@ -19,46 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string Environment(const char* name, const std::string& otherwise) {
-  const char* value = std::getenv(name);
-  return value != nullptr ? value : otherwise;
-}
-
-std::string SourceFolder() { return Environment("PLIMSOLL_SOURCE_DIR", "."); }
-std::string SharedFolder() { return Environment("PLIMSOLL_SHARED", SourceFolder() + "/../shared"); }
-
-const compiler::Plugin& Compiler() {
-  static const compiler::Plugin* plugin = [] {
-    auto opened = OpenCompiler();
-    EXPECT_TRUE(opened.ok()) << opened.status();
-    return opened.value();
-  }();
-  return *plugin;
-}
-
-std::vector<std::string> FoldersWithModels(const std::vector<std::string>& roots) {
-  std::vector<std::string> folders;
-  std::set<std::string> names;
-  for (const std::string& root : roots) {
-    if (!fs::is_directory(root)) continue;
-    std::vector<std::string> here;
-    for (const auto& entry : fs::directory_iterator(root)) {
-      if (fs::exists(entry.path() / "model.onnx") && names.insert(entry.path().filename().string()).second) here.push_back(entry.path().string());
-    }
-    std::sort(here.begin(), here.end());
-    folders.insert(folders.end(), here.begin(), here.end());
-  }
-  return folders;
-}
-
-// Quantized models round differently: 1e-2, as their own makers state.
-Tolerance ToleranceOf(const compiler::CheckResult& check) {
-  for (const char* op : {"ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul", "DynamicQuantizeLinear"}) {
-    if (check.operators.count(op)) return {1e-2, 1e-2};
-  }
-  return {1e-3, 1e-4};
-}
-
 void ExpectEqual(const Tensors& outputs, const std::map<std::string, Tensor>& expected, const Tolerance& tolerance) {
   ASSERT_FALSE(expected.empty());
   for (const auto& [name, tensor] : expected) {
@@ -66,12 +25,6 @@ void ExpectEqual(const Tensors& outputs, const std::map<std::string, Tensor>& ex
     const Difference difference = Compare(outputs.at(name), tensor, tolerance);
     EXPECT_TRUE(difference.equal) << name << ": " << difference.reason;
   }
-}
-
-std::vector<std::string> InputNamesOf(const compiler::CheckResult& check) {
-  std::vector<std::string> names;
-  for (const auto& input : check.inputs) names.push_back(input.name);
-  return names;
 }
 
 // Compiles the model of `folder` with `options`, runs every data set beside it twice, and compares. `look`: at each plan.
@@ -151,24 +104,13 @@ TEST_P(Recomputed, GivesTheStoredOutputs) {
   });
 }
 
-std::string Name(const testing::TestParamInfo<std::string>& info) {
-  std::string name = fs::path(info.param).stem().string();
-  for (char& c : name) {
-    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
-  }
-  return name;
-}
-
-INSTANTIATE_TEST_SUITE_P(Collections, Model,
-                         testing::ValuesIn(FoldersWithModels({SourceFolder() + "/tests/data/models/tiny", SourceFolder() + "/tests/data/models/real",
-                                                              SharedFolder() + "/models/tiny", SharedFolder() + "/models/real"})),
-                         Name);
+INSTANTIATE_TEST_SUITE_P(Collections, Model, testing::ValuesIn(ModelFolders()), TestName);
 
 INSTANTIATE_TEST_SUITE_P(Tiny, Recomputed,
                          testing::Values(SourceFolder() + "/tests/data/models/tiny/t5_encoder",
                                          SourceFolder() + "/tests/data/models/tiny/unet",
                                          SourceFolder() + "/tests/data/models/tiny/whisper_encoder"),
-                         Name);
+                         TestName);
 
 // ONNX's backend test feeds these arange(n) / n, and carries the outputs.
 class Light : public testing::TestWithParam<std::string> {};
@@ -212,7 +154,7 @@ std::vector<std::string> LightModels() {
   return models;
 }
 
-INSTANTIATE_TEST_SUITE_P(Topologies, Light, testing::ValuesIn(LightModels()), Name);
+INSTANTIATE_TEST_SUITE_P(Topologies, Light, testing::ValuesIn(LightModels()), TestName);
 
 }  // namespace
 }  // namespace plimsoll::cli

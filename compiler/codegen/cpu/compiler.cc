@@ -1,11 +1,10 @@
-#include <atomic>
 #include <map>
-#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "compiler/codegen/codegen.h"
 #include "compiler/codegen/cpu/emitter.h"
 #include "compiler/codegen/cpu/object.h"
+#include "compiler/codegen/in_parallel.h"
 #include "ir/graph/graph.h"
 
 namespace plimsoll::codegen {
@@ -69,18 +68,10 @@ mlir::FailureOr<Kernel> KernelCompiler::Add(mlir::Operation* op) {
 absl::StatusOr<std::string> KernelCompiler::Finish() {
   if (state_->emitted == 0) return std::string();
   std::vector<absl::StatusOr<std::string>> results(state_->units.size(), absl::StatusOr<std::string>(std::string()));
-  std::atomic<size_t> next = 0;
-  auto work = [&] {
-    for (size_t i; (i = next++) < results.size();) {
-      results[i] = CompileObject(*state_->units[i]->module, state_->target);
-      state_->units[i]->module.reset();
-    }
-  };
-  const size_t threads = std::min<size_t>(results.size(), std::max(1u, std::thread::hardware_concurrency()));
-  std::vector<std::thread> others;
-  for (size_t i = 1; i < threads; ++i) others.emplace_back(work);
-  work();
-  for (std::thread& thread : others) thread.join();
+  InParallel(results.size(), [&](size_t i) {
+    results[i] = CompileObject(*state_->units[i]->module, state_->target);
+    state_->units[i]->module.reset();
+  });
   std::vector<std::string> objects;
   for (auto& result : results) {
     if (!result.ok()) return result.status();

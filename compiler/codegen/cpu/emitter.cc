@@ -134,11 +134,7 @@ llvm::Value* NestEmitter::Pointer(mlir::Value source) {
   if (auto argument = llvm::dyn_cast<mlir::BlockArgument>(source)) return buffers_[argument.getArgNumber()];
   llvm::GlobalVariable*& table = tables_[source];
   if (table) return table;
-  auto dense = llvm::cast<mlir::DenseElementsAttr>(source.getDefiningOp<mlir::arith::ConstantOp>().getValue());
-  llvm::Type* type = ScalarType(dense.getElementType(), b_.getContext());
-  llvm::SmallVector<llvm::Constant*> elements;
-  for (mlir::Attribute value : dense.getValues<mlir::Attribute>()) elements.push_back(EmitConstant(value, dense.getElementType(), b_.getContext()));
-  auto* array = llvm::ConstantArray::get(llvm::ArrayType::get(type, elements.size()), elements);
+  llvm::Constant* array = EmitTable(source, b_.getContext());
   llvm::Module& module = *current_->getModule();
   table = new llvm::GlobalVariable(module, array->getType(), true, llvm::GlobalValue::PrivateLinkage, array);
   table->setAlignment(llvm::Align(64));

@@ -1,10 +1,9 @@
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "compiler/codegen/cpu/object.h"
+#include "compiler/codegen/temporary_folder.h"
 #include "lld/Common/Driver.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -14,17 +13,9 @@ namespace plimsoll::codegen {
 
 // lld keeps its state in globals and resets every cl::opt of the process: one call at a time, and no cl::opt of ours.
 absl::StatusOr<std::string> LinkSharedObject(const std::vector<std::string>& objects) {
-  namespace fs = std::filesystem;
-  std::error_code error;
-  std::string folder = (fs::temp_directory_path(error) / "plimsoll-link-XXXXXX").string();
-  if (error || !mkdtemp(folder.data())) return absl::UnavailableError("no temporary folder to link in: " + folder);
-  struct Remove {
-    std::string folder;
-    ~Remove() {
-      std::error_code ignored;
-      fs::remove_all(folder, ignored);
-    }
-  } remove{folder};
+  auto temporary = TemporaryFolder::Make("link");
+  if (!temporary.ok()) return temporary.status();
+  const std::string& folder = (*temporary)->path();
   const std::string output = folder + "/kernels.so";
   std::vector<std::string> inputs;
   for (size_t i = 0; i < objects.size(); ++i) {

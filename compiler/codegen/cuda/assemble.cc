@@ -4,13 +4,13 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <regex>
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "compiler/codegen/cuda/cuda.h"
+#include "compiler/codegen/temporary_folder.h"
 
 extern char** environ;
 
@@ -53,22 +53,14 @@ std::vector<CudaResources> ParseResources(const std::string& messages) {
 }  // namespace
 
 absl::StatusOr<CudaBinary> Assemble(const std::string& ptx, const std::string& arch, const CudaToolkit& toolkit) {
-  namespace fs = std::filesystem;
   if (toolkit.ptxas.empty()) {
     return absl::UnavailableError(
         "ptxas of the CUDA toolkit was not found: run tools/setup.sh --cuda, or name the toolkit's folder in "
         "PLIMSOLL_CUDA");
   }
-  std::error_code error;
-  std::string folder = (fs::temp_directory_path(error) / "plimsoll-ptxas-XXXXXX").string();
-  if (error || !mkdtemp(folder.data())) return absl::UnavailableError("no temporary folder to assemble in: " + folder);
-  struct Remove {
-    std::string folder;
-    ~Remove() {
-      std::error_code ignored;
-      fs::remove_all(folder, ignored);
-    }
-  } remove{folder};
+  auto temporary = TemporaryFolder::Make("assemble");
+  if (!temporary.ok()) return temporary.status();
+  const std::string& folder = (*temporary)->path();
   const std::string input = folder + "/kernels.ptx", output = folder + "/kernels.cubin", log = folder + "/log";
   std::ofstream file(input, std::ios::binary);
   file << ptx;

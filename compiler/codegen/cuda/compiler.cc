@@ -1,11 +1,10 @@
-#include <atomic>
 #include <map>
-#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "compiler/codegen/codegen.h"
 #include "compiler/codegen/cuda/emitter.h"
 #include "compiler/codegen/cuda/module.h"
+#include "compiler/codegen/in_parallel.h"
 
 namespace plimsoll::codegen {
 namespace {
@@ -76,20 +75,12 @@ absl::StatusOr<CudaCode> CudaKernelCompiler::Finish(bool keep_bitcode) {
   if (state_->emitted == 0) return code;
   std::vector<absl::StatusOr<std::string>> results(state_->units.size(), absl::StatusOr<std::string>(std::string()));
   if (keep_bitcode) code.bitcode.resize(state_->units.size());
-  std::atomic<size_t> next = 0;
-  auto work = [&] {
-    for (size_t i; (i = next++) < results.size();) {
-      llvm::Module& module = *state_->units[i]->module;
-      results[i] = CompilePtx(module, state_->target, state_->toolkit, absl::StrCat("unit", i),
-                              keep_bitcode ? &code.bitcode[i] : nullptr);
-      state_->units[i]->module.reset();
-    }
-  };
-  const size_t threads = std::min<size_t>(results.size(), std::max(1u, std::thread::hardware_concurrency()));
-  std::vector<std::thread> others;
-  for (size_t i = 1; i < threads; ++i) others.emplace_back(work);
-  work();
-  for (std::thread& thread : others) thread.join();
+  InParallel(results.size(), [&](size_t i) {
+    llvm::Module& module = *state_->units[i]->module;
+    results[i] = CompilePtx(module, state_->target, state_->toolkit, absl::StrCat("unit", i),
+                            keep_bitcode ? &code.bitcode[i] : nullptr);
+    state_->units[i]->module.reset();
+  });
   std::vector<std::string> texts;
   for (auto& result : results) {
     if (!result.ok()) return result.status();

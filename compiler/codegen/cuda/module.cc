@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "absl/strings/str_cat.h"
+#include "compiler/codegen/analyses.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Bitcode/BitcodeReader.h"
 #include "llvm/Bitcode/BitcodeWriter.h"
@@ -13,7 +14,6 @@
 #include "llvm/Linker/Linker.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/raw_ostream.h"
@@ -83,22 +83,13 @@ void AnswerPreciseRoots(llvm::Module& module) {
 }
 
 void Optimize(llvm::Module& module, llvm::TargetMachine& machine) {
-  llvm::LoopAnalysisManager lam;
-  llvm::FunctionAnalysisManager fam;
-  llvm::CGSCCAnalysisManager cam;
-  llvm::ModuleAnalysisManager mam;
-  llvm::PassBuilder builder(&machine);
-  builder.registerModuleAnalyses(mam);
-  builder.registerCGSCCAnalyses(cam);
-  builder.registerFunctionAnalyses(fam);
-  builder.registerLoopAnalyses(lam);
-  builder.crossRegisterProxies(lam, fam, cam, mam);
+  Analyses analyses(machine);
   llvm::ModulePassManager start, passes;
-  builder.invokePipelineStartEPCallbacks(start,
+  analyses.builder.invokePipelineStartEPCallbacks(start,
                                          llvm::OptimizationLevel::O3);  // the target's own: what libdevice asks of it
-  start.run(module, mam);
-  llvm::cantFail(builder.parsePassPipeline(passes, kPipeline));
-  passes.run(module, mam);
+  start.run(module, analyses.modules);
+  llvm::cantFail(analyses.builder.parsePassPipeline(passes, kPipeline));
+  passes.run(module, analyses.modules);
 }
 
 }  // namespace

@@ -3,26 +3,17 @@
 
 #include <sys/mman.h>
 
-#include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <map>
 
 #include "compiler/codegen/cuda/cuda.h"
 #include "compiler/codegen/cuda/emulator/emulator.h"
 #include "compiler/codegen/pch.h"
-#include "ir/graph/graph.h"
-#include "mlir/Parser/Parser.h"
+#include "compiler/codegen/test_operation.h"
 
 namespace plimsoll::codegen {
 namespace {
-
-[[noreturn]] void Die(const std::string& why) {
-  fprintf(stderr, "%s\n", why.c_str());
-  abort();
-}
-double Seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // How often each skeleton was taken, printed when the tests end.
 struct Tally {
@@ -40,20 +31,10 @@ struct TestKernel::Code {
 };
 
 TestKernel::TestKernel(const std::string& text, const std::string& cpu) {
-  mlir::DialectRegistry registry;
-  registry.insert<graph::GraphDialect, mlir::func::FuncDialect>();
-  mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
-  context.loadAllAvailableDialects();
-  auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
-  if (!module) Die("cannot parse:\n" + text);
-  mlir::Operation* op = nullptr;
-  for (mlir::Operation& inner : (*module->getOps<mlir::func::FuncOp>().begin()).getBody().front())
-    if (!op && llvm::isa<graph::GraphDialect>(inner.getDialect())) op = &inner;
-  if (!op) Die("no graph operation in:\n" + text);
-  for (mlir::Value operand : op->getOperands())
-    operand_bytes_.push_back(*graph::byteSize(llvm::cast<mlir::RankedTensorType>(operand.getType())));
-  for (mlir::Value result : op->getResults())
-    result_bytes_.push_back(*graph::byteSize(llvm::cast<mlir::RankedTensorType>(result.getType())));
+  TestOperation operation(text);
+  mlir::Operation* op = operation.get();
+  operand_bytes_ = operation.OperandBytes();
+  result_bytes_ = operation.ResultBytes();
   auto target = ResolveCuda(cpu == "native" ? "sm_80" : "sm_90");
   if (!target.ok()) Die(target.status().ToString());
   CudaKernelCompiler compiler(*target, FindCudaToolkit());
