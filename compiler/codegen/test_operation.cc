@@ -20,7 +20,8 @@ mlir::DialectRegistry Dialects() {
 template <typename Values>
 std::vector<size_t> BytesOfAll(const Values& values) {
   std::vector<size_t> bytes;
-  for (mlir::Value value : values) bytes.push_back(*graph::byteSize(llvm::cast<mlir::RankedTensorType>(value.getType())));
+  for (mlir::Value value : values)
+    bytes.push_back(*graph::byteSize(llvm::cast<mlir::RankedTensorType>(value.getType())));
   return bytes;
 }
 
@@ -31,9 +32,7 @@ void Die(const std::string& why) {
   abort();
 }
 
-double Seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double Seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 TestOperation::TestOperation(const std::string& text) : context_(Dialects(), mlir::MLIRContext::Threading::DISABLED) {
   context_.loadAllAvailableDialects();
