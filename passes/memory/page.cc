@@ -26,13 +26,28 @@ struct Scale {
   double Y(int64_t bytes) const { return kBottom - (kBottom - kTop) * double(bytes) / top; }
 };
 
-// The sum of the sizes alive, as the points of a polyline; of more changes than can be seen, the highest of each group.
-std::string LoadLine(const std::vector<const Buffer*>& buffers, const Scale& scale) {
+// The change of the bytes alive at each moment; what an in-place pair shares counts once.
+std::map<int64_t, int64_t> Changes(const Problem& problem, const Solution& solution, int arena) {
   std::map<int64_t, int64_t> changes;
-  for (const Buffer* buffer : buffers) {
-    changes[buffer->lower] += buffer->size;
-    changes[buffer->upper] -= buffer->size;
+  for (const Buffer& buffer : problem.buffers) {
+    if (buffer.arena != arena) continue;
+    changes[buffer.lower] += buffer.size;
+    changes[buffer.upper] -= buffer.size;
   }
+  for (auto [a, b] : problem.may_share) {
+    const Buffer &one = problem.buffers[a], &other = problem.buffers[b];
+    const int64_t begin = std::max(one.lower, other.lower), end = std::min(one.upper, other.upper);
+    const int64_t bytes = std::min(solution.offsets[a] + one.size, solution.offsets[b] + other.size) -
+                          std::max(solution.offsets[a], solution.offsets[b]);
+    if (one.arena != arena || other.arena != arena || begin >= end || bytes <= 0) continue;
+    changes[begin] -= bytes;
+    changes[end] += bytes;
+  }
+  return changes;
+}
+
+// The bytes alive, as the points of a polyline; of more changes than can be seen, the highest of each group.
+std::string LoadLine(const std::map<int64_t, int64_t>& changes, const Scale& scale) {
   const size_t group = changes.size() / kMostPoints + 1;
   std::string points;
   int64_t load = 0, before = 0, highest = 0;
@@ -56,13 +71,11 @@ std::string Line(double y, const char* color) {
 
 std::string Picture(const CsvProblem& named, const Solution& solution, int arena) {
   std::vector<size_t> boxes;
-  std::vector<const Buffer*> buffers;
   int64_t begin = INT64_MAX, end = INT64_MIN;
   for (size_t i = 0; i < named.problem.buffers.size(); ++i) {
     const Buffer& buffer = named.problem.buffers[i];
     if (buffer.arena != arena || buffer.size == 0) continue;
     boxes.push_back(i);
-    buffers.push_back(&buffer);
     begin = std::min(begin, buffer.lower);
     end = std::max(end, buffer.upper);
   }
@@ -97,7 +110,7 @@ std::string Picture(const CsvProblem& named, const Solution& solution, int arena
         buffer.upper);
     svg += "</title></rect>";
   }
-  absl::StrAppend(&svg, LoadLine(buffers, scale), Line(scale.Y(size), "#2c6fb3"));
+  absl::StrAppend(&svg, LoadLine(Changes(named.problem, solution, arena), scale), Line(scale.Y(size), "#2c6fb3"));
   if (named.problem.capacity && *named.problem.capacity <= most) {
     absl::StrAppend(&svg, Line(scale.Y(*named.problem.capacity), "#c0392b"));
   }
