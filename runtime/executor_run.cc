@@ -102,7 +102,7 @@ absl::Status Executor::RunStep(const Step& step) {
       return absl::OkStatus();
     }
     case plan::Command::kLibraryCall:
-      return step.library->Run(absl::MakeConstSpan(operands, static_cast<size_t>(command.operands_size())));
+      return step.library->Run(absl::MakeConstSpan(operands, static_cast<size_t>(command.operands_size())), nullptr);
     case plan::Command::kCopy:
       Copy(static_cast<std::byte*>(operands[1]), static_cast<const std::byte*>(operands[0]),
            command.operands(1).length());

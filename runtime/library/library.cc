@@ -13,6 +13,10 @@ absl::Status CheckLibrary(const plan::LibraryOp& op) {
 
 }  // namespace
 
+std::string LibraryFor(const plan::LibraryOp&, const plan::Target& target) {
+  return target.kind() == plan::Target::CPU ? "onednn" : "";
+}
+
 absl::StatusOr<Requirements> Query(const plan::LibraryOp& op, const plan::Target& target, bool constant_weights) {
   if (absl::Status status = CheckLibrary(op); !status.ok()) return status;
   return onednn::Query(op, target, constant_weights);

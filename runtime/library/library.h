@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -26,6 +27,9 @@ struct Requirements {
   std::vector<PackedOperand> packed;
 };
 
+// The queue of a device that work is put into: a CUstream; null on the CPU, where Run computes before it returns.
+using StreamHandle = void*;
+
 // A library operation that is ready to run.
 class PreparedOp {
  public:
@@ -34,12 +38,17 @@ class PreparedOp {
   // Runs it. `operands` follow the order in library.proto; the workspace is last where workspace_bytes() > 0.
   // Operands are aligned to their element, the workspace to 64 bytes. One run at a time: not safe for concurrent calls
   // on one object. Objects are cheap to make twice, the generated code behind them is shared.
-  virtual absl::Status Run(absl::Span<void* const> operands) = 0;
+  // On CUDA, operands are device addresses, the device's context is current, and Run returns when the work is in `stream`.
+  virtual absl::Status Run(absl::Span<void* const> operands, StreamHandle stream) = 0;
 
   virtual int64_t workspace_bytes() const = 0;
   // How many operands Run takes, the workspace included.
   virtual int operand_count() const = 0;
 };
+
+// The library that computes `op` on `target`: "onednn" on the CPU; on CUDA "cublaslt", "cudnn", or "" where only a
+// generated kernel does. The rules need no device.
+std::string LibraryFor(const plan::LibraryOp& op, const plan::Target& target);
 
 // What `op` needs on `target`. kUnimplemented where the library cannot do it; the message says why.
 // kFailedPrecondition where this CPU has less than target.library_isa, or the process is capped to another one.

@@ -93,7 +93,7 @@ class IntegerConvolution : public PreparedOp {
   bool weights_zero_per_channel = false;
   int threads = 0;
 
-  absl::Status Run(absl::Span<void* const> operands) override {
+  absl::Status Run(absl::Span<void* const> operands, StreamHandle) override {
     if (static_cast<int>(operands.size()) < operand_count()) {
       return absl::InvalidArgumentError("a library call got too few operands");
     }

@@ -21,7 +21,7 @@ class IntegerMatmul : public PreparedOp {
   Dims bias_dims, bias_strides;
   int threads = 0;
 
-  absl::Status Run(absl::Span<void* const> operands) override {
+  absl::Status Run(absl::Span<void* const> operands, StreamHandle) override {
     if (static_cast<int>(operands.size()) < operand_count()) {
       return absl::InvalidArgumentError("a library call got too few operands");
     }

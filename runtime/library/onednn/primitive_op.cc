@@ -29,7 +29,7 @@ class PrimitiveOp : public PreparedOp {
     }
   }
 
-  absl::Status Run(absl::Span<void* const> operands) override {
+  absl::Status Run(absl::Span<void* const> operands, StreamHandle) override {
     if (static_cast<int>(operands.size()) < operand_count()) {
       return absl::InvalidArgumentError(
           absl::StrCat("a library call got ", operands.size(), " operands and takes ", operand_count()));

@@ -43,7 +43,7 @@ class QuantizedRecurrentOp : public PreparedOp {
     operands_ = operand;
   }
 
-  absl::Status Run(absl::Span<void* const> operands) override {
+  absl::Status Run(absl::Span<void* const> operands, StreamHandle) override {
     if (static_cast<int>(operands.size()) < operand_count()) {
       return absl::InvalidArgumentError("a library call got too few operands");
     }

@@ -99,7 +99,7 @@ class RecurrentOp : public PreparedOp {
     operands_ = operand;
   }
 
-  absl::Status Run(absl::Span<void* const> operands) override {
+  absl::Status Run(absl::Span<void* const> operands, StreamHandle) override {
     if (static_cast<int>(operands.size()) < operand_count()) {
       return absl::InvalidArgumentError("a library call got too few operands");
     }

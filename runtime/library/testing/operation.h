@@ -90,7 +90,7 @@ inline absl::Status Execute(plan::LibraryOp op, std::vector<void*> operands) {
     operands.push_back(workspace);
   }
   EXPECT_EQ(static_cast<int>(operands.size()), (*prepared)->operand_count());
-  absl::Status status = (*prepared)->Run(operands);
+  absl::Status status = (*prepared)->Run(operands, nullptr);
   std::free(workspace);
   return status;
 }
