@@ -109,7 +109,7 @@ int64_t LowerBound(const plan::Plan& plan) {
     for (const auto& [buffer, length] : touched) bytes += length;
     most = std::max(most, bytes);
   }
-  return plan.certificate().resident_weight_bytes() + most;
+  return plan.certificate().resident_weight_bytes() + plan.target().reserved_bytes() + most;
 }
 
 absl::Status Refuse(int64_t budget, const plan::Plan& plan, const Recomputation& least) {
@@ -120,7 +120,11 @@ absl::Status Refuse(int64_t budget, const plan::Plan& plan, const Recomputation&
   refusal.binding_tensor = least.binding_tensor;
   absl::Status status = absl::ResourceExhaustedError(absl::StrCat(
       "the model does not fit into ", budget, " bytes: the least that was planned is ", least.smallest_peak_bytes,
-      ", of which ", plan.certificate().resident_weight_bytes(), " are weights; no plan of this kind takes less than ",
+      ", of which ", plan.certificate().resident_weight_bytes(), " are weights",
+      plan.target().reserved_bytes() > 0
+          ? absl::StrCat(" and ", plan.target().reserved_bytes(), " what driver and libraries take")
+          : "",
+      "; no plan of this kind takes less than ",
       refusal.lower_bound_bytes, "; the largest tensor at the peak is '", least.binding_tensor, "'"));
   AttachRefusal(status, refusal);
   return status;
@@ -133,19 +137,32 @@ bool IsLeast(const plan::Plan& plan) {
 }
 
 // Replaces `emitted`, the plan without recomputation, where that exceeds the budget. kResourceExhausted: see Refusal.
-absl::Status FitBudget(const EmitRequest& request, const Options& options, Emitted& emitted) {
+absl::Status FitBudget(const EmitRequest& request, const Options& options, std::optional<int64_t> budget,
+                       Emitted& emitted) {
   plan::Plan& plan = emitted.contents.plan;
   const plan::Certificate& certificate = plan.certificate();
   const bool least = IsLeast(plan) || llvm::is_contained(options.disabled_passes, kCheckpointPass);
   if (least) plan.set_smallest_feasible_budget_bytes(certificate.peak_bytes());
-  if (!options.budget_bytes || certificate.peak_bytes() <= *options.budget_bytes) return absl::OkStatus();
+  if (!budget || certificate.peak_bytes() <= *budget) return absl::OkStatus();
   absl::StatusOr<Recomputation> found = Recomputation{certificate.peak_bytes(), certificate.binding_tensor(), std::nullopt};
-  if (!least) found = PlanWithRecomputation(request, emitted, *options.budget_bytes);
+  if (!least) found = PlanWithRecomputation(request, emitted, *budget);
   if (!found.ok()) return found.status();
-  if (!found->within_budget) return Refuse(*options.budget_bytes, plan, *found);
+  if (!found->within_budget) return Refuse(*budget, plan, *found);
   emitted = *std::move(found->within_budget);
   emitted.contents.plan.set_smallest_feasible_budget_bytes(found->smallest_peak_bytes);
   return absl::OkStatus();
+}
+
+void AddCode(const Kernels& kernels, Compiled& compiled) {
+  const bool is_cuda = !compiled.cuda.ptx.empty();
+  if (kernels.object.empty() && !is_cuda) return;
+  plan::Code& code = *compiled.artefact.plan.add_code();
+  code.set_member(is_cuda ? "code/kernels.ptx" : "code/kernels.so");
+  for (const std::string& symbol : kernels.symbols) code.add_symbols(symbol);
+  compiled.artefact.code.push_back({code.member(), is_cuda ? compiled.cuda.ptx : kernels.object});
+  if (compiled.cuda.cubin.empty()) return;
+  code.set_binary("code/kernels.cubin");
+  compiled.artefact.code.push_back({code.binary(), compiled.cuda.cubin});
 }
 
 plan::MemberInfo MembersOf(const plan::ArtefactContents& contents) {
@@ -167,7 +184,7 @@ absl::StatusOr<Compiled> Compile(const std::string& model_path, const Options& o
   };
   Stopwatch stopwatch;
   stage("import");
-  absl::StatusOr<ResolvedTarget> target = ResolveTarget(options.target, options.threads);
+  absl::StatusOr<ResolvedTarget> target = ResolveTarget(options.target, options.gpu, options.threads);
   if (!target.ok()) return target.status();
   absl::StatusOr<std::optional<passes::LowPrecision>> precision = PrecisionOf(options.precision);
   if (!precision.ok()) return precision.status();
@@ -188,10 +205,13 @@ absl::StatusOr<Compiled> Compile(const std::string& model_path, const Options& o
   auto function = imported->module->lookupSymbol<mlir::func::FuncOp>("main");
   if (!function) return absl::InternalError("the imported module has no function 'main'");
   stage("codegen");
-  absl::StatusOr<Kernels> kernels = GenerateKernels(function, target->cpu, options, compiled.cuda);
+  const bool is_cuda = target->plan.kind() == plan::Target::CUDA;
+  absl::StatusOr<Kernels> kernels = is_cuda ? GenerateKernels(function, target->cuda, options.cuda_bitcode)
+                                            : GenerateKernels(function, target->cpu);
   if (!kernels.ok()) return kernels.status();
   compiled.report.seconds["codegen"] = stopwatch.Lap();
-  if (options.cuda_kernels_only) return compiled;
+  compiled.cuda = std::move(kernels->cuda);
+  if (options.kernels_only) return compiled;
 
   stage("emit");
   EmitRequest request;
@@ -202,33 +222,27 @@ absl::StatusOr<Compiled> Compile(const std::string& model_path, const Options& o
   request.target = target->plan;
   request.max_steps = kAllocationSteps;
   request.keep_problem = options.keep_problems;
-  request.kernel = [&](mlir::Operation* op) {
-    const auto at = kernels->uses.find(op);
-    return at == kernels->uses.end() ? nullptr : &at->second;
-  };
+  request.kernel = [&](mlir::Operation* op) { return kernels->Find(op); };
+  request.library_kernel = [&](const plan::LibraryOp& op) { return kernels->FindLibrary(op); };
   request.workspace = [&](const plan::LibraryOp& op) { return library.Workspace(op); };
   if (options.keep_problems) compiled.problems["rematerialization.json"] = passes::BlockProblem(function).Json();
   absl::StatusOr<Emitted> best = EmitBest(request);
   if (!best.ok()) return best.status();
   compiled.report.seconds["emit"] = stopwatch.Lap();
   stage("checkpoint");
-  if (absl::Status fits = FitBudget(request, options, *best); !fits.ok()) return fits;
+  const std::optional<int64_t> budget = options.budget_bytes ? options.budget_bytes : target->capacity_bytes;
+  if (absl::Status fits = FitBudget(request, options, budget, *best); !fits.ok()) return fits;
   compiled.report.seconds["checkpoint"] = stopwatch.Lap();
   compiled.artefact = std::move(best->contents);
   if (!ordering.empty()) compiled.problems["ordering.json"] = std::move(ordering);
   if (!best->problem.empty()) compiled.problems["allocation.csv"] = std::move(best->problem);
   plan::Plan& plan = compiled.artefact.plan;
-  if (!kernels->object.empty()) {
-    plan::Code& code = *plan.add_code();
-    code.set_member("code/kernels.so");
-    for (const std::string& symbol : kernels->symbols) code.add_symbols(symbol);
-    compiled.artefact.code.push_back({"code/kernels.so", std::move(kernels->object)});
-  }
+  AddCode(*kernels, compiled);
   plan.set_version(plan::FORMAT_VERSION_CURRENT);
   plan.set_producer("plimsoll 0.1.0");
   plan.set_model_name(model_path.substr(model_path.find_last_of('/') + 1));
   if (options.precision != "f32") plan.set_precision(options.precision);
-  if (options.budget_bytes) plan.set_budget_bytes(*options.budget_bytes);
+  if (budget) plan.set_budget_bytes(*budget);
   for (const auto& port : imported->inputs) {
     if (!port.fixed) continue;
     plan::FixedValue& value = *plan.add_fixed_values();

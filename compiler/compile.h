@@ -22,7 +22,8 @@ struct Progress {
 };
 
 struct Options {
-  std::string target = "cpu";                             // cpu[:x86-64-v3|x86-64-v4|native]
+  std::string target = "cpu";                             // cpu[:x86-64-v3|x86-64-v4|native], cuda[:sm_80]
+  std::string gpu;                                        // a name of the catalogue: target, and budget unless one is given
   int threads = 0;                                        // 0: all cores that this process may use
   std::string precision = "f32";                          // what f32 tensors are computed in: f32, bf16 or f16
   std::optional<int64_t> budget_bytes;                    // none: no limit
@@ -32,9 +33,7 @@ struct Options {
   // Values that may be fixed where they decide shapes, and only there (`run MODEL` gives its inputs).
   std::map<std::string, std::string> available_values;
   std::vector<std::string> disabled_passes;               // by name, for finding faults
-  // "sm_80": also the kernels of that NVIDIA architecture, in Compiled::cuda. The plan stays the target's.
-  std::string cuda_kernels;
-  bool cuda_kernels_only = false;                         // no plan is made
+  bool kernels_only = false;                              // CUDA: no plan is made, only Compiled::cuda
   bool cuda_bitcode = false;                              // keep the LLVM modules, for the emulator
   bool keep_problems = false;                             // fills Compiled::problems
   std::function<void(const Progress&)> progress;          // may be null
@@ -52,15 +51,13 @@ struct Report {
   std::vector<std::string> warnings;
 };
 
-// GPU kernels for the operations that the plan's own kernels compute, under the same symbols.
+// The generated kernels of a CUDA plan.
 struct CudaKernels {
   struct Kernel {
     std::string symbol;
     int64_t blocks = 0;
     int threads = 0;
     std::vector<std::string> skeletons;                    // of the parts of its grid: "map", "row", ...
-    std::vector<int64_t> operand_bytes, result_bytes;
-    std::vector<plan::DataType> result_types;
     int64_t uses = 0;                                      // operations that share it
     int64_t work_bytes = 0;                                // read and written once by all of them
     int registers = 0;                                     // these four as ptxas says, where there is one
@@ -78,7 +75,7 @@ struct Compiled {
   plan::ArtefactContents artefact;   // ready to be written, or given to runtime::Program::Load
   std::shared_ptr<const void> keep_alive;   // owns the bytes that artefact.weights points to (mapped model, weight store)
   Report report;
-  CudaKernels cuda;                         // where Options::cuda_kernels names an architecture
+  CudaKernels cuda;                         // for CUDA targets
   // The problems that the passes solved, as `plimsoll solve` reads them, by file name: ordering.json,
   // rematerialization.json, allocation.csv.
   std::map<std::string, std::string> problems;

@@ -116,8 +116,11 @@ TEST(Compile, NamesOpenDimensionsAndUnknownTargets) {
   EXPECT_EQ(open.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_NE(open.status().message().find("input_ids"), absl::string_view::npos) << open.status();
 
-  options.target = "gpu";
-  EXPECT_EQ(Compile(Model("gpt2"), options).status().code(), absl::StatusCode::kInvalidArgument);
+  for (auto [target, gpu] : {std::pair("gpu", ""), {"cuda:", ""}, {"cuda:sm_81", ""}, {"cpu", "h2000"}, {"cuda:sm_80", "h200"}, {"cpu:x86-64-v3", "h200"}}) {
+    options.target = target;
+    options.gpu = gpu;
+    EXPECT_EQ(Compile(Model("gpt2"), options).status().code(), absl::StatusCode::kInvalidArgument) << target << " " << gpu;
+  }
   EXPECT_EQ(Compile("no/such/model.onnx", Portable()).status().code(), absl::StatusCode::kNotFound);
 }
 

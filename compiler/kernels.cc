@@ -1,9 +1,8 @@
 #include "compiler/kernels.h"
 
-#include <map>
-
 #include "absl/strings/str_cat.h"
-#include "compiler/codegen/cuda/cuda.h"
+#include "compiler/cuda_kernels.h"
+#include "compiler/emit/selected_call.h"
 #include "compiler/emit/storage.h"
 #include "compiler/emit/types.h"
 #include "ir/graph/build.h"
@@ -33,130 +32,112 @@ llvm::SmallVector<mlir::Operation*> Unfuse(graph::FusionOp fusion) {
   return operations;
 }
 
-int64_t ByteSize(mlir::Value value) {
-  return graph::byteSize(llvm::cast<mlir::RankedTensorType>(value.getType())).value_or(0);
-}
-
-// The same operations' kernels for a GPU.
-class CudaGenerator {
+class CpuMaker {
  public:
-  CudaGenerator(codegen::CudaTarget target, CudaKernels& kernels)
-      : target_(target), toolkit_(codegen::FindCudaToolkit()), compiler_(target, toolkit_), kernels_(kernels) {
-    kernels_.arch = target.arch;
-  }
+  static constexpr bool kTakesLibraryCalls = false;   // oneDNN has them
 
-  mlir::LogicalResult Add(mlir::Operation* op, const std::string& symbol) {
-    const auto [at, is_new] = numbers_.try_emplace(symbol, kernels_.kernels.size());
-    if (is_new) {
-      mlir::FailureOr<codegen::CudaKernel> made = compiler_.Add(op, {}, symbol);
-      if (mlir::failed(made)) return mlir::failure();
-      CudaKernels::Kernel& kernel = kernels_.kernels.emplace_back();
-      kernel.symbol = made->symbol;
-      kernel.blocks = made->blocks;
-      kernel.threads = made->threads;
-      kernel.skeletons = made->skeletons;
-      for (mlir::Value operand : op->getOperands()) kernel.operand_bytes.push_back(ByteSize(operand));
-      for (mlir::Value result : op->getResults()) {
-        kernel.result_bytes.push_back(ByteSize(result));
-        absl::StatusOr<plan::DataType> type = DataTypeOf(TensorOf(result).getElementType());
-        kernel.result_types.push_back(type.ok() ? *type : plan::DATA_TYPE_UNDEFINED);
-      }
-    }
-    CudaKernels::Kernel& kernel = kernels_.kernels[at->second];
-    ++kernel.uses;
-    for (int64_t bytes : kernel.operand_bytes) kernel.work_bytes += bytes;
-    for (int64_t bytes : kernel.result_bytes) kernel.work_bytes += bytes;
-    return mlir::success();
-  }
+  explicit CpuMaker(const codegen::CpuTarget& target) : compiler_(target) {}
 
-  absl::Status Finish(bool keep_bitcode) {
-    absl::StatusOr<codegen::CudaCode> code = compiler_.Finish(keep_bitcode);
-    if (!code.ok()) return code.status();
-    kernels_.ptx = std::move(code->ptx);
-    kernels_.bitcode = std::move(code->bitcode);
-    if (kernels_.ptx.empty()) return absl::OkStatus();
-    if (!target_.last_toolkit.empty()) {
-      kernels_.assembler_note = absl::StrCat("CUDA ", target_.last_toolkit, " is the last that assembles ", target_.arch, ": the text alone was made");
-      return absl::OkStatus();
-    }
-    absl::StatusOr<codegen::CudaBinary> binary = codegen::Assemble(kernels_.ptx, target_.arch, toolkit_);
-    if (absl::IsUnavailable(binary.status())) {
-      kernels_.assembler_note = std::string(binary.status().message());
-      return absl::OkStatus();
-    }
-    if (!binary.ok()) return binary.status();
-    kernels_.cubin = std::move(binary->cubin);
-    for (const codegen::CudaResources& used : binary->resources) {
-      const auto at = numbers_.find(used.symbol);
-      if (at == numbers_.end()) continue;
-      CudaKernels::Kernel& kernel = kernels_.kernels[at->second];
-      kernel.registers = used.registers;
-      kernel.spill_bytes = used.spill_bytes;
-      kernel.stack_bytes = used.stack_bytes;
-      kernel.shared_bytes = used.shared_bytes;
-    }
-    return absl::OkStatus();
-  }
-
- private:
-  const codegen::CudaTarget target_;
-  const codegen::CudaToolkit toolkit_;
-  codegen::CudaKernelCompiler compiler_;
-  CudaKernels& kernels_;
-  std::map<std::string, size_t> numbers_;   // by symbol
-};
-
-class Generator {
- public:
-  Generator(mlir::func::FuncOp function, const codegen::CpuTarget& cpu, std::unique_ptr<CudaGenerator> cuda)
-      : compiler_(cpu), errors_(function.getContext()), cuda_(std::move(cuda)) {}
-
-  void Add(mlir::Operation* op) {
-    if (!NeedsKernel(op)) return;
+  mlir::FailureOr<KernelUse> Add(mlir::Operation* op) {
     mlir::FailureOr<codegen::Kernel> kernel = compiler_.Add(op);
-    if (mlir::failed(kernel)) {
-      if (auto fusion = llvm::dyn_cast<graph::FusionOp>(op)) {
-        errors_.take();
-        for (mlir::Operation* part : Unfuse(fusion)) Add(part);
-        return;
-      }
-      absl::StrAppend(&refused_, refused_.empty() ? "" : "\n", "node '", NodeName(op->getLoc()), "' (",
-                      op->getName().getStringRef().str(), "): no kernel: ", errors_.take());
-      return;
-    }
-    KernelUse& use = kernels_.uses[op];
+    if (mlir::failed(kernel)) return mlir::failure();
+    KernelUse use;
     use.symbol = kernel->symbol;
     use.tiles = kernel->tiles;
     use.tiles_per_task = kernel->tiles_per_task;
-    if (kernel->tiles == 0) return;
-    if (cuda_ && mlir::failed(cuda_->Add(op, kernel->symbol))) {
-      absl::StrAppend(&refused_, refused_.empty() ? "" : "\n", "node '", NodeName(op->getLoc()), "' (",
-                      op->getName().getStringRef().str(), "): no CUDA kernel: ", errors_.take());
-    }
-    const auto [pairs, is_new] = in_place_.try_emplace(kernel->symbol);
-    if (is_new) {
-      pairs->second = codegen::InPlacePairs(op);
-      kernels_.symbols.push_back(kernel->symbol);
-    }
-    for (const codegen::InPlacePair& pair : pairs->second) use.in_place.push_back({pair.operand, pair.result});
+    return use;
   }
-
-  absl::StatusOr<Kernels> Finish(const Options& options) {
-    if (!refused_.empty()) return absl::UnimplementedError(refused_);
-    if (cuda_) {
-      if (absl::Status made = cuda_->Finish(options.cuda_bitcode); !made.ok()) return made;
-      if (options.cuda_kernels_only) return std::move(kernels_);
-    }
+  absl::Status Finish(Kernels& kernels) {
     absl::StatusOr<std::string> object = compiler_.Finish();
-    if (!object.ok()) return object.status();
-    kernels_.object = *std::move(object);
-    return std::move(kernels_);
+    if (object.ok()) kernels.object = *std::move(object);
+    return object.status();
   }
 
  private:
   codegen::KernelCompiler compiler_;
+};
+
+// The kernels of a function's operations, by a maker for CPU or GPU.
+template <typename Maker>
+class Generator {
+ public:
+  Generator(mlir::func::FuncOp function, Maker& maker) : function_(function), maker_(maker), errors_(function.getContext()) {}
+
+  absl::StatusOr<Kernels> Run() {
+    llvm::SmallVector<mlir::Operation*> operations;
+    function_->walk<mlir::WalkOrder::PreOrder>([&](mlir::Operation* op) {
+      operations.push_back(op);
+      return llvm::isa<graph::FusionOp>(op) ? mlir::WalkResult::skip() : mlir::WalkResult::advance();
+    });
+    for (mlir::Operation* op : operations) {
+      if (NeedsKernel(op)) Add(op);
+      if constexpr (Maker::kTakesLibraryCalls) {
+        if (llvm::isa<graph::LibraryCallInterface>(op)) AddLibraryCall(op);
+      }
+    }
+    if (!refused_.empty()) return absl::UnimplementedError(refused_);
+    if (absl::Status made = maker_.Finish(kernels_); !made.ok()) return made;
+    return std::move(kernels_);
+  }
+
+ private:
+  void Add(mlir::Operation* op) {
+    mlir::FailureOr<KernelUse> made = maker_.Add(op);
+    if (mlir::failed(made)) {
+      if (auto fusion = llvm::dyn_cast<graph::FusionOp>(op)) {
+        errors_.take();
+        for (mlir::Operation* part : Unfuse(fusion)) {
+          if (NeedsKernel(part)) Add(part);
+        }
+        return;
+      }
+      Refuse(op, absl::StrCat("no kernel: ", errors_.take()));
+      return;
+    }
+    KernelUse& use = kernels_.uses[op] = *std::move(made);
+    if (use.empty()) return;
+    const auto [pairs, is_new] = in_place_.try_emplace(use.symbol);
+    if (is_new) {
+      pairs->second = codegen::InPlacePairs(op);
+      kernels_.symbols.push_back(use.symbol);
+    }
+    for (const codegen::InPlacePair& pair : pairs->second) use.in_place.push_back({pair.operand, pair.result});
+  }
+
+  void AddLibraryCall(mlir::Operation* op) {
+    absl::StatusOr<SelectedCall> call = SelectedCallOf(op);
+    absl::Status status = call.status();
+    if (status.ok()) status = AddLibraryOp(call->translation.op);
+    for (size_t i = 0; status.ok() && i < call->packed_bytes.size(); ++i) {
+      if (call->packed_bytes[i] > 0) status = AddLibraryOp(PackOf(call->translation.op, static_cast<int>(i)));
+    }
+    if (!status.ok()) Refuse(op, status.message());
+  }
+
+  absl::Status AddLibraryOp(const plan::LibraryOp& op) {
+    const auto [at, is_new] = kernels_.library.try_emplace(LibraryKernelKey(op));
+    if (!is_new) return absl::OkStatus();
+    absl::StatusOr<KernelUse> made = maker_.AddLibrary(op);
+    if (made.ok()) {
+      at->second = *std::move(made);
+      if (!at->second.empty() && !llvm::is_contained(kernels_.symbols, at->second.symbol)) {
+        kernels_.symbols.push_back(at->second.symbol);
+      }
+      return absl::OkStatus();
+    }
+    kernels_.library.erase(at);
+    const bool has_library = !op.library().empty() && absl::IsUnimplemented(made.status());
+    return has_library ? absl::OkStatus() : made.status();
+  }
+
+  void Refuse(mlir::Operation* op, absl::string_view why) {
+    absl::StrAppend(&refused_, refused_.empty() ? "" : "\n", "node '", NodeName(op->getLoc()), "' (",
+                    op->getName().getStringRef().str(), "): ", why);
+  }
+
+  mlir::func::FuncOp function_;
+  Maker& maker_;
   graph::build::ErrorCollector errors_;
-  const std::unique_ptr<CudaGenerator> cuda_;   // may be null
   Kernels kernels_;
   std::map<std::string, std::vector<codegen::InPlacePair>> in_place_;   // by symbol: alike operations have the same
   std::string refused_;
@@ -164,21 +145,35 @@ class Generator {
 
 }  // namespace
 
-absl::StatusOr<Kernels> GenerateKernels(mlir::func::FuncOp function, const codegen::CpuTarget& cpu, const Options& options, CudaKernels& cuda) {
-  std::unique_ptr<CudaGenerator> cuda_generator;
-  if (!options.cuda_kernels.empty()) {
-    absl::StatusOr<codegen::CudaTarget> target = codegen::ResolveCuda(options.cuda_kernels);
-    if (!target.ok()) return target.status();
-    cuda_generator = std::make_unique<CudaGenerator>(*target, cuda);
+const KernelUse* Kernels::Find(mlir::Operation* op) const {
+  const auto at = uses.find(op);
+  return at == uses.end() ? nullptr : &at->second;
+}
+
+const KernelUse* Kernels::FindLibrary(const plan::LibraryOp& op) const {
+  const auto at = library.find(LibraryKernelKey(op));
+  return at == library.end() ? nullptr : &at->second;
+}
+
+std::string LibraryKernelKey(plan::LibraryOp op) {
+  op.clear_library();
+  op.clear_workspace_bytes();
+  if (op.has_pack()) {
+    op.mutable_pack()->mutable_target()->clear_library();
+    op.mutable_pack()->mutable_target()->clear_workspace_bytes();
   }
-  Generator generator(function, cpu, std::move(cuda_generator));
-  llvm::SmallVector<mlir::Operation*> operations;
-  function->walk<mlir::WalkOrder::PreOrder>([&](mlir::Operation* op) {
-    operations.push_back(op);
-    return llvm::isa<graph::FusionOp>(op) ? mlir::WalkResult::skip() : mlir::WalkResult::advance();
-  });
-  for (mlir::Operation* op : operations) generator.Add(op);
-  return generator.Finish(options);
+  return op.SerializeAsString();
+}
+
+absl::StatusOr<Kernels> GenerateKernels(mlir::func::FuncOp function, const codegen::CpuTarget& target) {
+  CpuMaker maker(target);
+  return Generator<CpuMaker>(function, maker).Run();
+}
+
+absl::StatusOr<Kernels> GenerateKernels(mlir::func::FuncOp function, const codegen::CudaTarget& target,
+                                        bool keep_bitcode) {
+  CudaMaker maker(target, keep_bitcode);
+  return Generator<CudaMaker>(function, maker).Run();
 }
 
 }  // namespace plimsoll::compiler

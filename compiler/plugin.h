@@ -13,7 +13,7 @@ struct Plugin {
   absl::StatusOr<CheckResult> (*check)(const std::string&, const Options&);
   absl::StatusOr<std::vector<GpuInfo>> (*gpus)(const std::string&);
 };
-inline constexpr int kPluginVersion = 5;
+inline constexpr int kPluginVersion = 6;
 inline constexpr char kPluginSymbol[] = "plimsoll_compiler_plugin";  // const Plugin* (*)()
 
 }  // namespace plimsoll::compiler

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "passes/cost/hardware.h"
 #include "runtime/library/library.h"
 
 namespace plimsoll::compiler {
@@ -52,15 +53,60 @@ absl::StatusOr<std::string> LibraryIsa(const plan::Target& target) {
   return status;
 }
 
+constexpr char kDefaultArchitecture[] = "sm_80";   // PTX of it runs on all later GPUs
+
+// Of the GPUs with that architecture, or of all where the catalogue has none.
+int64_t MostReserved(const std::string& architecture) {
+  int64_t of_architecture = 0, of_all = 0;
+  for (const hardware::Gpu& gpu : hardware::Catalogue()) {
+    const int64_t bytes = static_cast<int64_t>(gpu.reserve_bytes().value());
+    of_all = std::max(of_all, bytes);
+    if (hardware::Architecture(gpu) == architecture) of_architecture = std::max(of_architecture, bytes);
+  }
+  return of_architecture > 0 ? of_architecture : of_all;
+}
+
+absl::StatusOr<ResolvedTarget> ResolveCudaTarget(const std::string& name, const std::string& gpu_name) {
+  ResolvedTarget target;
+  target.plan.set_kind(plan::Target::CUDA);
+  std::string architecture = absl::StartsWith(name, "cuda:") ? name.substr(5) : kDefaultArchitecture;
+  if (!gpu_name.empty()) {
+    absl::StatusOr<const hardware::Gpu*> gpu = hardware::FindGpu(gpu_name);
+    if (!gpu.ok()) return gpu.status();
+    const std::string of_gpu = hardware::Architecture(**gpu);
+    if (absl::StartsWith(name, "cuda:") && architecture != of_gpu) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("target '", name, "' and GPU ", (*gpu)->name(), " (", of_gpu, ") contradict each other"));
+    }
+    architecture = of_gpu;
+    target.plan.set_gpu((*gpu)->name());
+    target.plan.set_reserved_bytes(static_cast<int64_t>((*gpu)->reserve_bytes().value()));
+    target.capacity_bytes = static_cast<int64_t>((*gpu)->memory_bytes().value());
+  } else {
+    target.plan.set_reserved_bytes(MostReserved(architecture));
+  }
+  absl::StatusOr<codegen::CudaTarget> cuda = codegen::ResolveCuda(architecture);
+  if (!cuda.ok()) return cuda.status();
+  target.cuda = *std::move(cuda);
+  target.plan.set_architecture(architecture);
+  return target;
+}
+
 }  // namespace
 
-absl::StatusOr<ResolvedTarget> ResolveTarget(const std::string& name, int threads) {
+absl::StatusOr<ResolvedTarget> ResolveTarget(const std::string& name, const std::string& gpu, int threads) {
+  if (name == "cuda" || absl::StartsWith(name, "cuda:") || (!gpu.empty() && name == "cpu")) {
+    return ResolveCudaTarget(name, gpu);
+  }
+  if (!gpu.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("target '", name, "' has no GPU '", gpu, "': give one of the two"));
+  }
   std::string level = name == "cpu" ? "native" : name;
   if (level.rfind("cpu:", 0) == 0) level = level.substr(4);
   if (level == name || (level != "native" && level != "x86-64-v3" && level != "x86-64-v4")) {
     if (name != "cpu") {
       return absl::InvalidArgumentError(absl::StrCat(
-          "target '", name, "' is not known; there are cpu, cpu:native, cpu:x86-64-v3 and cpu:x86-64-v4"));
+          "target '", name, "' is not known; there are cpu, cpu:native, cpu:x86-64-v3, cpu:x86-64-v4, cuda and cuda:sm_NN"));
     }
   }
   ResolvedTarget target;

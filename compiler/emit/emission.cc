@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "compiler/emit/selected_call.h"
 #include "compiler/emit/types.h"
 #include "ir/plan/types.h"
 
@@ -13,7 +14,9 @@ Emission::Emission(const EmitRequest& request)
       function_(request.function),
       load_time_(function_),
       storages_(function_, load_time_, request.placement),
-      weights_(*request.weights, emitted_.contents) {
+      weights_(*request.weights, emitted_.contents),
+      run_(BufferAlignment(request.target)),
+      load_(BufferAlignment(request.target)) {
   run_.buffers.assign(storages_.size(), -1);
   load_.buffers.assign(storages_.size(), -1);
   load_.is_load = true;
@@ -41,9 +44,9 @@ absl::StatusOr<int> Emission::MakeBuffer(Target& target, int index) {
     absl::StatusOr<int> weight = weights_.IndexOf(storage.value.getDefiningOp());
     if (!weight.ok()) return weight.status();
     const int64_t alignment = weights_.Alignment(*weight);
-    const bool aligned = alignment >= plan::ElementSize(type->dtype());
+    const bool in_place = !is_cuda() && alignment >= plan::ElementSize(type->dtype());   // kernels read it there
     name = emitted_.contents.plan.weights(*weight).name();
-    if (aligned || target.is_load) {
+    if (in_place || target.is_load) {
       raw = builder.AddBuffer(name, storage.bytes, plan::WEIGHTS, alignment);
       builder.buffer(raw).set_weight(*weight);
       *builder.buffer(raw).mutable_type() = *type;
@@ -51,7 +54,7 @@ absl::StatusOr<int> Emission::MakeBuffer(Target& target, int index) {
         builder.KeepFromStart(raw);
         builder.KeepToEnd(raw);
       }
-      if (aligned) return raw;
+      if (in_place) return raw;
     }
   }
   const plan::MemoryClass memory_class = storage.load_time                  ? plan::WEIGHTS
@@ -66,7 +69,7 @@ absl::StatusOr<int> Emission::MakeBuffer(Target& target, int index) {
   if (storage.load_time && parameter_[index]) builder.KeepToEnd(buffer);
   if (storage.input) builder.KeepFromStart(buffer);
   if (storage.output && !storage.load_time) builder.KeepToEnd(buffer);
-  // Bytes that no kernel can read where they are mapped.
+  // Bytes that no kernel can read where the host has them.
   if (raw >= 0) builder.AddCopy(name, {raw, 0, storage.bytes}, {buffer, 0, storage.bytes});
   return buffer;
 }
@@ -130,14 +133,7 @@ absl::StatusOr<Slice> Emission::PackedSlice(mlir::Operation* user, mlir::Value s
   packed.user = user;
   packed.source = source;
   packed.bytes = bytes;
-  packed.pack.set_library(target_op.library());
-  plan::Pack& pack = *packed.pack.mutable_pack();
-  *pack.mutable_target() = target_op;
-  pack.set_operand(operand);
-  plan::LibraryOp plain = target_op;
-  if (plain.has_matmul()) *pack.mutable_from() = operand == 0 ? plain.matmul().a() : plain.matmul().b();
-  if (plain.has_convolution()) *pack.mutable_from() = plain.convolution().weights();
-  pack.mutable_from()->set_packed_bytes(0);
+  packed.pack = PackOf(target_op, operand);
   const Place place = storages_.Find(source);
   const std::string key =
       absl::StrCat(place.storage, ":", place.offset, ":", packed.pack.SerializeAsString());
@@ -242,24 +238,6 @@ absl::Status Emission::EmitLoad() {
     return llvm::isa<graph::FusionOp>(op) ? mlir::WalkResult::skip() : mlir::WalkResult::advance();
   });
   return status;
-}
-
-absl::Status Emission::EmitPack(Packed& packed) {
-  ProgramBuilder& builder = load_.builder;
-  absl::StatusOr<Slice> source = SliceOf(load_, packed.source);
-  if (!source.ok()) return source.status();
-  absl::StatusOr<int64_t> workspace = request_.workspace(packed.pack);
-  if (!workspace.ok()) return workspace.status();
-  packed.pack.set_workspace_bytes(*workspace);
-  packed.load_buffer = builder.AddBuffer(NodeName(packed.source.getLoc()), packed.bytes, plan::WEIGHTS);
-  builder.KeepToEnd(packed.load_buffer);
-  const int scratch = *workspace > 0 ? builder.AddBuffer("", *workspace, plan::WORKSPACE) : -1;
-  plan::Command& command = builder.AddCommand(NodeName(packed.user->getLoc()));
-  *command.mutable_library_call()->mutable_op() = packed.pack;
-  ProgramBuilder::AddOperand(command, *source, plan::Operand::READ);
-  ProgramBuilder::AddOperand(command, {packed.load_buffer, 0, packed.bytes}, plan::Operand::WRITE);
-  if (scratch >= 0) ProgramBuilder::AddOperand(command, {scratch, 0, *workspace}, plan::Operand::WRITE);
-  return absl::OkStatus();
 }
 
 absl::StatusOr<Emitted> Emit(const EmitRequest& request) {

@@ -12,6 +12,12 @@
 
 namespace plimsoll::compiler {
 
+// Of every buffer in an arena, bytes: a line of the CPU's cache; what cuBLASLt takes operands to have.
+inline int64_t BufferAlignment(const plan::Target& target) { return target.kind() == plan::Target::CUDA ? 256 : 64; }
+
+// Of one run of an operation, as its cost interface says; 0 where it has none.
+double FlopsOf(mlir::Operation* op);
+
 class Emission {
  public:
   explicit Emission(const EmitRequest& request);
@@ -24,6 +30,7 @@ class Emission {
  private:
   // A program in the making, and the buffer of each storage in it (-1: none yet).
   struct Target {
+    explicit Target(int64_t alignment) : builder(alignment) {}
     ProgramBuilder builder;
     std::vector<int> buffers;
     bool is_load = false;
@@ -38,12 +45,16 @@ class Emission {
     int load_buffer = -1;
   };
 
+  // An operand of a command in the making.
+  struct Use {
+    Slice slice;
+    plan::Operand::Access access;
+  };
+
   // commands.cc
   absl::Status EmitBlock(Target& target, mlir::Block& block);
   absl::Status EmitOperation(Target& target, mlir::Operation* op);
   absl::Status EmitConcat(Target& target, graph::ConcatOp op);
-  absl::Status EmitKernel(Target& target, mlir::Operation* op);
-  absl::Status EmitLibraryCall(Target& target, mlir::Operation* op);
   absl::Status EmitHostCall(Target& target, graph::HostCallInterface op);
   void AllowInPlace(Target& target, mlir::Value from, mlir::Value to);
   // control.cc
@@ -57,13 +68,21 @@ class Emission {
   absl::StatusOr<Slice> PackedSlice(mlir::Operation* user, mlir::Value source, const plan::LibraryOp& target_op,
                                     int operand, int64_t bytes);
   absl::Status EmitOutputs();
-  absl::Status EmitPack(Packed& packed);
   // The type of a value, with shape slots for dims known only at run time.
   absl::StatusOr<plan::TensorType> TypeOf(mlir::Value value);
   void NewSlots(mlir::Value value);
   // placement.cc
   absl::Status PlaceParameters();
   absl::StatusOr<bool> PlaceArena(ProgramBuilder& builder, int arena, plan::Arena::Scope scope);
+
+  // launch.cc
+  absl::Status EmitKernel(Target& target, mlir::Operation* op);
+  absl::Status EmitLibraryCall(Target& target, mlir::Operation* op);
+  absl::Status EmitPack(Packed& packed);
+  void AddLaunch(Target& target, mlir::Operation* op, const KernelUse& kernel, std::vector<Use> uses);
+  absl::Status AddLibraryCall(Target& target, mlir::Operation* op, plan::LibraryOp call, std::vector<Use> uses);
+  std::vector<std::pair<Slice, Slice>> AlignOperands(Target& target, const std::string& node, std::vector<Use>& uses);
+  bool is_cuda() const { return request_.target.kind() == plan::Target::CUDA; }
 
   const EmitRequest& request_;
   mlir::func::FuncOp function_;

@@ -17,8 +17,11 @@ namespace plimsoll::compiler {
 // A generated kernel, as codegen tells it.
 struct KernelUse {
   std::string symbol;
-  int64_t tiles = 0;           // 0: nothing to do
+  int64_t tiles = 0;           // CPU
   int64_t tiles_per_task = 1;
+  int64_t blocks = 0;          // CUDA
+  int threads = 0;             // of a block
+  bool empty() const { return tiles == 0 && blocks == 0; }   // nothing to do
   std::vector<std::pair<unsigned, unsigned>> in_place;   // operand, result
 };
 
@@ -30,6 +33,7 @@ struct EmitRequest {
   plan::Target target;
   std::function<const KernelUse*(mlir::Operation*)> kernel;   // null: none was made
   std::function<absl::StatusOr<int64_t>(const plan::LibraryOp&)> workspace;   // of a pack operation
+  std::function<const KernelUse*(const plan::LibraryOp&)> library_kernel;     // CUDA: that computes it; null: none was made
   ConcatPlacement placement = ConcatPlacement::kAll;
   int64_t max_steps = 0;                // of the allocation's search; 0: its own limit
   bool keep_problem = false;            // fills Emitted::problem

@@ -7,15 +7,11 @@
 #include "passes/memory/plan_memory.h"
 
 namespace plimsoll::compiler {
-namespace {
-
-constexpr int64_t kAlignment = 64;
-
-}  // namespace
 
 // Alive for ever, so that nothing is to be found out: one after another.
 absl::Status Emission::PlaceParameters() {
   plan::Plan& plan = emitted_.contents.plan;
+  const int64_t alignment = BufferAlignment(request_.target);
   int64_t size = 0;
   int arena = -1;
   auto place = [&](int load_buffer, int run_buffer) {
@@ -32,7 +28,7 @@ absl::Status Emission::PlaceParameters() {
     to.set_first(0);
     to.set_last(run_.builder.commands());
     load_arena_[load_buffer] = run_arena_[run_buffer] = arena;
-    size += (from.size_bytes() + kAlignment - 1) / kAlignment * kAlignment;
+    size += (from.size_bytes() + alignment - 1) / alignment * alignment;
   };
   load_arena_.assign(load_.builder.buffers(), -1);
   run_arena_.assign(run_.builder.buffers(), -1);
@@ -44,7 +40,7 @@ absl::Status Emission::PlaceParameters() {
   for (const Packed& packed : packed_) place(packed.load_buffer, packed.run_buffer);
   if (arena < 0) return absl::OkStatus();
   plan.mutable_arenas(arena)->set_size_bytes(size);
-  plan.mutable_arenas(arena)->set_alignment(kAlignment);
+  plan.mutable_arenas(arena)->set_alignment(alignment);
   return absl::OkStatus();
 }
 
@@ -52,6 +48,7 @@ absl::StatusOr<bool> Emission::PlaceArena(ProgramBuilder& builder, int arena, pl
   const std::vector<int>& arenas = &builder == &run_.builder ? run_arena_ : load_arena_;
   passes::MemoryRequest request;
   request.max_steps = request_.max_steps;
+  request.alignment = BufferAlignment(request_.target);
   std::vector<int> buffers;
   std::vector<int> numbers(builder.buffers(), -1);   // in the request
   for (int i = 0; i < builder.buffers(); ++i) {
@@ -93,7 +90,7 @@ absl::StatusOr<bool> Emission::PlaceArena(ProgramBuilder& builder, int arena, pl
   plan::Arena& added = *emitted_.contents.plan.add_arenas();
   added.set_scope(scope);
   added.set_size_bytes(solution->size_bytes);
-  added.set_alignment(kAlignment);
+  added.set_alignment(request.alignment);
   return solution->proven_optimal;
 }
 

@@ -10,7 +10,7 @@ int ProgramBuilder::AddBuffer(const std::string& name, int64_t bytes, plan::Memo
   plan::Buffer& buffer = *program_.add_buffers();
   buffer.set_name(name);
   buffer.set_size_bytes(bytes);
-  buffer.set_alignment(alignment);
+  buffer.set_alignment(alignment > 0 ? alignment : alignment_);
   buffer.set_memory_class(memory_class);
   return buffers() - 1;
 }

@@ -19,8 +19,11 @@ struct Slice {
 
 class ProgramBuilder {
  public:
-  // Appends a buffer; its interval follows from the commands that touch it.
-  int AddBuffer(const std::string& name, int64_t bytes, plan::MemoryClass memory_class, int64_t alignment = 64);
+  // `alignment`: of buffers, in bytes.
+  explicit ProgramBuilder(int64_t alignment) : alignment_(alignment) {}
+
+  // Appends a buffer; its interval follows from the commands that touch it. `alignment`: 0 stands for the builder's.
+  int AddBuffer(const std::string& name, int64_t bytes, plan::MemoryClass memory_class, int64_t alignment = 0);
   plan::Buffer& buffer(int index) { return *program_.mutable_buffers(index); }
   int buffers() const { return program_.buffers_size(); }
 
@@ -52,6 +55,7 @@ class ProgramBuilder {
  private:
   void SpanLoops();
 
+  const int64_t alignment_;
   plan::Program program_;
   std::vector<InPlaceCandidate> in_place_;
   std::vector<int> from_start_, to_end_;

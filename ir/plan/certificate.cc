@@ -32,8 +32,12 @@ std::pair<int, int> Interval(const Program& program, const Buffer& buffer) {
   return {buffer.first(), buffer.last()};
 }
 
+// In CUDA plans the weights' own bytes are the host's.
+bool IsCuda(const Plan& plan) { return plan.target().kind() == Target::CUDA; }
+
 std::vector<bool> ResidentWeights(const Plan& plan) {
   std::vector<bool> resident(plan.weights_size());
+  if (IsCuda(plan)) return resident;
   for (const Buffer& buffer : plan.run().buffers()) {
     if (buffer.has_weight()) resident[buffer.weight()] = true;
   }
@@ -42,6 +46,7 @@ std::vector<bool> ResidentWeights(const Plan& plan) {
 
 // The most bytes of weights that are not resident anyway, mapped by load at one command.
 int64_t LoadMappedBytes(const Plan& plan, const std::vector<bool>& resident) {
+  if (IsCuda(plan)) return 0;
   std::vector<std::pair<int, std::pair<int, int>>> uses;  // weight, interval
   for (const Buffer& buffer : plan.load().buffers()) {
     if (buffer.has_weight() && !resident[buffer.weight()]) {
@@ -116,8 +121,10 @@ Certificate ComputeCertificate(const Plan& plan) {
   const int64_t session = ArenaBytes(plan, Arena::SESSION);
   certificate.set_resident_weight_bytes(resident_bytes);
   certificate.set_session_arena_bytes(session);
-  certificate.set_run_peak_bytes(resident_bytes + session);
-  certificate.set_load_peak_bytes(resident_bytes + ArenaBytes(plan, Arena::LOAD) + LoadMappedBytes(plan, resident));
+  const int64_t reserved = plan.target().reserved_bytes();
+  certificate.set_run_peak_bytes(resident_bytes + session + reserved);
+  certificate.set_load_peak_bytes(resident_bytes + ArenaBytes(plan, Arena::LOAD) + LoadMappedBytes(plan, resident) +
+                                  reserved);
   certificate.set_peak_bytes(std::max(certificate.run_peak_bytes(), certificate.load_peak_bytes()));
 
   std::vector<ByClass> at = SessionBytes(plan);
@@ -127,7 +134,10 @@ Certificate ComputeCertificate(const Plan& plan) {
   }
   certificate.set_session_lower_bound_bytes(Sum(at[peak]));
   certificate.set_peak_command(static_cast<int>(peak));
-  for (ByClass& bytes : at) bytes[WEIGHTS] += resident_bytes;
+  for (ByClass& bytes : at) {
+    bytes[WEIGHTS] += resident_bytes;
+    bytes[RESERVED] += reserved;
+  }
   AddClasses(at[peak], certificate.mutable_at_peak());
   for (int i = 0; i < plan.run().commands_size(); ++i) {
     AddClasses(at[i], certificate.add_timeline()->mutable_bytes());

@@ -13,6 +13,7 @@ using ::testing::HasSubstr;
 TEST(ValidatorTest, P6Declarations) {
   Expect({
       {6, "version 2", [](Plan& p) { p.set_version(2); }},
+      {6, "1 bytes reserved; 0 to 0", [](Plan& p) { p.mutable_target()->set_reserved_bytes(1), Restate(p), p.clear_budget_bytes(); }},
       {6, "precision 'f8'", [](Plan& p) { p.set_precision("f8"); }},
       {6, "weights.bin, which holds 160", [](Plan& p) { p.mutable_weights(0)->set_offset(64); }},
       {6, "is negative", [](Plan& p) { p.mutable_weights(0)->set_offset(-1); }},
@@ -24,7 +25,7 @@ TEST(ValidatorTest, P6Declarations) {
        [](Plan& p) { p.mutable_weights(0)->mutable_type()->set_dtype(static_cast<DataType>(99)); }},
       {6, "leads out of the folder", [](Plan& p) { p.mutable_weights(2)->set_file("../secret"); }},
       {6, "an absolute path", [](Plan& p) { p.mutable_weights(2)->set_file("/etc/passwd"); }},
-      {6, "no member of that name", [](Plan& p) { p.mutable_code(0)->set_member("code/other.so"); }},
+      {6, "no member 'code/other.so'", [](Plan& p) { p.mutable_code(0)->set_member("code/other.so"); }},
       {6, "must begin with code/", [](Plan& p) { p.mutable_code(0)->set_member("plan.pb"); }},
       {6, "declared twice", [](Plan& p) { *p.add_code() = p.code(0); }},
       {6, "negative", [](Plan& p) { p.mutable_arenas(1)->set_size_bytes(-1); }},

@@ -22,7 +22,7 @@ def closed(type_text):
 
 
 def kernels(plimsoll, model, arch):
-    command = [plimsoll, "kernels", str(model), f"--cuda={arch}", "--json", "--target=cpu:x86-64-v3"]
+    command = [plimsoll, "kernels", str(model), f"--cuda={arch}", "--json"]
     data = model.parent / "test_data_set_0"
     if data.is_dir():
         command.append(f"--inputs={data}")

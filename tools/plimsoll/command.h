@@ -41,6 +41,7 @@ void AddSolve(CLI::App& app, Chosen& chosen);
 
 // Options that commands share.
 struct CompileFlags {
+  std::string gpu;
   std::string target = "cpu";
   int threads = 0;
   std::string precision = "f32";

@@ -72,8 +72,8 @@ Outcome ListKernels(const std::string& model, const std::string& arch, const std
   Outcome outcome;
   auto options = ToOptions(flags);
   if (!options.ok()) return {options.status()};
-  options->cuda_kernels = arch;
-  options->cuda_kernels_only = true;
+  options->target = "cuda:" + arch;
+  options->kernels_only = true;
   auto plugin = OpenCompiler();
   if (!plugin.ok()) return {plugin.status()};
   if (!given.empty()) {

@@ -30,6 +30,12 @@ double GapOf(const plan::Certificate& certificate) {
   return static_cast<double>(certificate.session_arena_bytes()) / static_cast<double>(certificate.session_lower_bound_bytes());
 }
 
+// "x86-64-v3, 2 threads", "CUDA sm_90, h200"
+std::string TargetText(const plan::Target& target) {
+  if (target.kind() == plan::Target::CPU) return absl::StrCat(target.isa(), ", ", target.threads(), " threads");
+  return absl::StrCat("CUDA ", target.architecture(), target.gpu().empty() ? "" : ", ", target.gpu());
+}
+
 // By how much recomputation makes the work more, as a share of the work without it.
 double FlopsIncrease(const plan::Plan& plan) {
   double once = 0;
@@ -57,7 +63,10 @@ Json PlanJson(const plan::Plan& plan) {
   const plan::Certificate& certificate = plan.certificate();
   Json json;
   json["model"] = plan.model_name();
-  json["target"] = plan.target().isa();
+  const bool is_cuda = plan.target().kind() == plan::Target::CUDA;
+  json["target"] = is_cuda ? plan.target().architecture() : plan.target().isa();
+  json["device"] = is_cuda ? "cuda" : "cpu";
+  if (!plan.target().gpu().empty()) json["gpu"] = plan.target().gpu();
   json["threads"] = plan.target().threads();
   json["precision"] = plan.precision().empty() ? "f32" : plan.precision();
   json["peak_bytes"] = certificate.peak_bytes();
@@ -92,7 +101,7 @@ Json PlanJson(const plan::Plan& plan) {
 std::string PlanText(const plan::Plan& plan) {
   const plan::Certificate& certificate = plan.certificate();
   std::string text;
-  absl::StrAppend(&text, "model     ", plan.model_name(), "  (", plan.target().isa(), ", ", plan.target().threads(), " threads)\n");
+  absl::StrAppend(&text, "model     ", plan.model_name(), "  (", TargetText(plan.target()), ")\n");
   for (const auto& binding : plan.signature().inputs()) {
     absl::StrAppend(&text, "input     ", binding.name(), "  ", plan::ToString(binding.type()), binding.fixed() ? "  (fixed)" : "", "\n");
   }
@@ -110,6 +119,9 @@ std::string PlanText(const plan::Plan& plan) {
                         FormatBytes(certificate.session_lower_bound_bytes()), GapOf(certificate),
                         certificate.session_proven_optimal() ? ", proven optimal" : "");
   absl::StrAppend(&text, "weights   ", FormatBytes(certificate.resident_weight_bytes()), " resident\n");
+  if (plan.target().reserved_bytes() > 0) {
+    absl::StrAppend(&text, "reserved  ", FormatBytes(plan.target().reserved_bytes()), " for driver and libraries\n");
+  }
   absl::StrAppend(&text, "peak      ", FormatBytes(certificate.peak_bytes()), " (", certificate.peak_bytes(), " bytes)");
   if (plan.has_budget_bytes()) absl::StrAppend(&text, " of a budget of ", FormatBytes(plan.budget_bytes()));
   absl::StrAppend(&text, "; load peaks at ", FormatBytes(certificate.load_peak_bytes()), "\n");

@@ -70,6 +70,10 @@ mlir::FailureOr<CudaKernel> CudaKernelCompiler::Add(mlir::Operation* op, llvm::A
   return kernel;
 }
 
+absl::StatusOr<CudaKernel> CudaKernelCompiler::AddLibrary(const plan::LibraryOp&, llvm::StringRef) {
+  return absl::UnimplementedError("no kernel is generated for library operations");
+}
+
 absl::StatusOr<CudaCode> CudaKernelCompiler::Finish(bool keep_bitcode) {
   CudaCode code;
   if (state_->emitted == 0) return code;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "ir/plan/library.pb.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "mlir/IR/Operation.h"
 #include "mlir/Support/LogicalResult.h"
@@ -60,6 +61,9 @@ class CudaKernelCompiler {
   // less than 16. `symbol`: the entry's name; empty: one is made. Alike operations share a kernel, by its first name.
   mlir::FailureOr<CudaKernel> Add(mlir::Operation* op, llvm::ArrayRef<int> alignments = {},
                                   llvm::StringRef symbol = {});
+  // A library operation as a kernel: its operands in the order of library.proto, without the workspace. kUnimplemented
+  // with the reason for what has none.
+  absl::StatusOr<CudaKernel> AddLibrary(const plan::LibraryOp& op, llvm::StringRef symbol = {});
   // The text of everything added; call once. kUnavailable: a kernel needs libdevice, and it was not found. kInternal:
   // LLVM failed.
   absl::StatusOr<CudaCode> Finish(bool keep_bitcode = false);

@@ -34,9 +34,9 @@ struct Case {
   std::function<void(Plan&)> change;
 };
 
-inline void Expect(const std::vector<Case>& cases) {
+inline void Expect(const std::vector<Case>& cases, Plan (*sample)() = SamplePlan) {
   for (const Case& c : cases) {
-    Plan plan = SamplePlan();
+    Plan plan = sample();
     c.change(plan);
     const std::vector<Violation> violations = FindViolations(plan, SampleMembers());
     ASSERT_FALSE(violations.empty()) << "not found: [P" << c.constraint << "] " << c.says;

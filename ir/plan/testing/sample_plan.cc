@@ -216,7 +216,11 @@ Plan SamplePlan() {
 
 MemberInfo SampleMembers() {
   MemberInfo members;
-  members.sizes = {{kPlanMember, 1}, {"code/kernels.so", 100}, {kWeightsMember, 160}};
+  members.sizes = {{kPlanMember, 1},
+                   {"code/kernels.so", 100},
+                   {"code/kernels.ptx", 100},
+                   {"code/kernels.cubin", 100},
+                   {kWeightsMember, 160}};
   return members;
 }
 

@@ -46,7 +46,11 @@ enum RunCommand {
 // Valid, with its certificate.
 Plan SamplePlan();
 
-// The members that the plan refers to.
+// A plan for a GPU: load copies a weight to the device; run launches a kernel, then calls a library, with a kernel to fall
+// back to, on a second stream that waits for the first.
+Plan SampleCudaPlan();
+
+// The members that these plans refer to.
 MemberInfo SampleMembers();
 
 // The bytes of weights.bin, and of the external file "model.data".

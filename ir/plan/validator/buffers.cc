@@ -68,6 +68,9 @@ void CheckBuffers(const ProgramView& view, Report& report) {
       report.Add(6, where, ": in place of buffer ", buffer.in_place_of(), " of ", program.buffers_size());
     }
     if (buffer.has_weight()) {
+      if (!view.is_load && view.plan.target().kind() == Target::CUDA) {
+        report.Add(6, where, ": a weight in the host's memory, which only load of a CUDA plan reads");
+      }
       if (buffer.weight() < 0 || buffer.weight() >= view.plan.weights_size()) {
         report.Add(6, where, ": weight ", buffer.weight(), " of ", view.plan.weights_size());
       } else if (buffer.size_bytes() != view.plan.weights(buffer.weight()).length()) {

@@ -23,6 +23,7 @@ struct Totals {
   int64_t parameters = 0, session = 0, load = 0;  // arenas
   int64_t mapped = 0;                             // weights that run maps
   int64_t load_mapped = 0;                        // most bytes of other weights at a command of load
+  int64_t reserved = 0;                           // by driver and libraries
 };
 
 void Sort(std::vector<Change>& changes) {
@@ -39,6 +40,8 @@ Totals Count(const ProgramView& load, const ProgramView& run) {
      : arena.scope() == Arena::SESSION  ? totals.session
                                         : totals.load) += arena.size_bytes();
   }
+  totals.reserved = plan.target().reserved_bytes();
+  if (plan.target().kind() == Target::CUDA) return totals;  // the weights' own bytes are the host's
   std::set<int> resident;
   for (const Buffer& buffer : run.program.buffers()) {
     if (buffer.has_weight() && resident.insert(buffer.weight()).second)
@@ -112,8 +115,8 @@ class CertificateCheck {
 
   void Check() {
     const int64_t resident = totals_.mapped + totals_.parameters;
-    const int64_t run_peak = resident + totals_.session;
-    const int64_t load_peak = resident + totals_.load + totals_.load_mapped;
+    const int64_t run_peak = resident + totals_.session + totals_.reserved;
+    const int64_t load_peak = resident + totals_.load + totals_.load_mapped + totals_.reserved;
     const int64_t peak = std::max(run_peak, load_peak);
     Expect("resident_weight_bytes", stated_.resident_weight_bytes(), resident);
     Expect("session_arena_bytes", stated_.session_arena_bytes(), totals_.session);
@@ -131,7 +134,8 @@ class CertificateCheck {
     }
     if (plan.has_budget_bytes() && peak > plan.budget_bytes()) {
       report_.Add(4, "the plan takes ", peak, " bytes (", resident, " of weights, ", totals_.session, " a session, ",
-                  totals_.load + totals_.load_mapped, " more while loading), the budget is ", plan.budget_bytes(),
+                  totals_.load + totals_.load_mapped, " more while loading, ", totals_.reserved,
+                  " taken by driver and libraries), the budget is ", plan.budget_bytes(),
                   "; compile with a larger budget");
     }
   }
@@ -162,6 +166,7 @@ class CertificateCheck {
     const std::vector<Change> changes = SessionChanges(run_);
     ByClass now;
     if (resident > 0) now[WEIGHTS] = resident;
+    if (totals_.reserved > 0) now[RESERVED] = totals_.reserved;
     int64_t session = 0, most = -1;
     size_t next = 0;
     ByClass at_peak;

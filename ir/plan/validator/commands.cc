@@ -1,4 +1,5 @@
 // [P6] The commands' operands and parameters. [P5] Collectives.
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -36,6 +37,7 @@ class CommandCheck {
       case Command::kLaunch:
         return CheckLaunch(command.launch());
       case Command::kLibraryCall:
+        if (command.library_call().has_fallback()) CheckLaunch(command.library_call().fallback());
         return CheckLibraryCall(view_, index, report_);
       case Command::kCopy:
         if (!Operands(command, {Operand::READ, Operand::WRITE})) return;
@@ -89,6 +91,12 @@ class CommandCheck {
            view_.Buffer(operand.buffer()), ", which has ", buffer.size_bytes());
       return false;
     }
+    const bool host_bytes = buffer.has_weight() && view_.plan.target().kind() == Target::CUDA;
+    if (host_bytes && !(view_.is_load && view_.program.commands(index_).has_copy())) {
+      Fail("operand ", i, " is ", view_.Buffer(operand.buffer()),
+           ", a weight in the host's memory, which only copies of load read in a CUDA plan");
+      return false;
+    }
     if (!Writes(operand)) return true;
     if (buffer.has_weight()) {
       Fail("writes ", view_.Buffer(operand.buffer()), ", which is a weight of the model");
@@ -137,12 +145,19 @@ class CommandCheck {
       Fail(launch.tiles(), " tiles, ", launch.tiles_per_task(), " a task, ", launch.shared_bytes(),
            " bytes of shared memory; none may be negative");
     }
+    const bool is_cuda = view_.plan.target().kind() == Target::CUDA;
     for (const auto* sizes : {&launch.grid(), &launch.block()}) {
-      if (!sizes->empty() && sizes->size() != 3) Fail("a grid or block of ", sizes->size(), " dimensions, 3 expected");
+      if (sizes->size() != (is_cuda ? 3 : 0)) {
+        Fail("a grid or block of ", sizes->size(), " dimensions, ", is_cuda ? 3 : 0, " expected");
+      }
       for (const int64_t size : *sizes) {
         if (size < 1 || size > INT32_MAX) Fail("a grid or block of size ", size);
       }
     }
+    // CUDA's own limit, which every GPU has.
+    int64_t threads = 1;
+    for (const int64_t size : launch.block()) threads = threads > 1024 ? threads : threads * std::max<int64_t>(size, 1);
+    if (threads > 1024) Fail("a block of more than 1,024 threads");
   }
 
   void CheckFill(const Command& command) {

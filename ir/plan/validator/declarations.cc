@@ -1,5 +1,7 @@
 // [P6] What the plan declares besides its programs.
 #include <set>
+#include <string>
+#include <vector>
 
 #include "ir/plan/artefact.h"
 #include "ir/plan/types.h"
@@ -19,6 +21,16 @@ void CheckPrecision(const std::string& precision, Report& report) {
 void CheckTarget(const Target& target, Report& report) {
   if (!Target::Kind_IsValid(target.kind())) report.Add(6, "target: unknown kind ", static_cast<int>(target.kind()));
   if (target.threads() < 0) report.Add(6, "target: ", target.threads(), " threads; 0 or more were expected");
+  const int64_t most = target.kind() == Target::CUDA ? kMostBytes : 0;
+  if (target.reserved_bytes() < 0 || target.reserved_bytes() > most) {
+    report.Add(6, "target: ", target.reserved_bytes(), " bytes reserved; 0 to ", most, " were expected");
+  }
+  const bool is_architecture = target.architecture().size() > 3 && target.architecture().size() <= 8 &&
+                               target.architecture().rfind("sm_", 0) == 0 &&
+                               target.architecture().find_first_not_of("0123456789", 3) == std::string::npos;
+  if (target.kind() == Target::CUDA && !is_architecture) {
+    report.Add(6, "target: architecture ", Quote(target.architecture()), "; one such as sm_80 was expected");
+  }
 }
 
 void CheckWeight(const Weight& weight, const MemberInfo& members, Report& report) {
@@ -54,13 +66,17 @@ void CheckCode(const Plan& plan, const MemberInfo& members, Report& report) {
   std::set<std::string> seen;
   for (const Code& code : plan.code()) {
     const std::string where = absl::StrCat("code ", Quote(code.member()));
-    if (code.member().rfind("code/", 0) != 0) report.Add(6, where, ": its name must begin with code/");
-    if (!seen.insert(code.member()).second) report.Add(6, where, ": declared twice");
-    const auto member = members.sizes.find(code.member());
-    if (member == members.sizes.end()) {
-      report.Add(6, where, ": the artefact has no member of that name");
-    } else if (member->second == 0) {
-      report.Add(6, where, ": the member is empty");
+    std::vector<std::string> names = {code.member()};
+    if (!code.binary().empty()) names.push_back(code.binary());
+    for (const std::string& name : names) {
+      if (name.rfind("code/", 0) != 0) report.Add(6, where, ": the name ", Quote(name), " must begin with code/");
+      if (!seen.insert(name).second) report.Add(6, where, ": ", Quote(name), " is declared twice");
+      const auto member = members.sizes.find(name);
+      if (member == members.sizes.end()) {
+        report.Add(6, where, ": the artefact has no member ", Quote(name));
+      } else if (member->second == 0) {
+        report.Add(6, where, ": the member ", Quote(name), " is empty");
+      }
     }
   }
 }
