@@ -7,7 +7,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "compiler/codegen/codegen.h"
+#include "compiler/command_cost.h"
 #include "compiler/emit/emit.h"
+#include "compiler/emit/streams.h"
 #include "compiler/emit/types.h"
 #include "compiler/kernels.h"
 #include "compiler/library_model.h"
@@ -233,6 +235,11 @@ absl::StatusOr<Compiled> Compile(const std::string& model_path, const Options& o
   const std::optional<int64_t> budget = options.budget_bytes ? options.budget_bytes : target->capacity_bytes;
   if (absl::Status fits = FitBudget(request, options, budget, *best); !fits.ok()) return fits;
   compiled.report.seconds["checkpoint"] = stopwatch.Lap();
+  if (is_cuda && options.streams > 1) {
+    const hardware::Gpu& gpu = RepresentativeGpu(target->plan);
+    AssignStreams(best->contents.plan, [&](const plan::Command& command) { return CostOf(command, gpu); },
+                  {.most_streams = std::min(options.streams, 16)});
+  }
   compiled.artefact = std::move(best->contents);
   if (!ordering.empty()) compiled.problems["ordering.json"] = std::move(ordering);
   if (!best->problem.empty()) compiled.problems["allocation.csv"] = std::move(best->problem);

@@ -33,6 +33,7 @@ struct Options {
   // Values that may be fixed where they decide shapes, and only there (`run MODEL` gives its inputs).
   std::map<std::string, std::string> available_values;
   std::vector<std::string> disabled_passes;               // by name, for finding faults
+  int streams = 4;                                        // CUDA: at most so many, where commands are independent
   bool kernels_only = false;                              // CUDA: no plan is made, only Compiled::cuda
   bool cuda_bitcode = false;                              // keep the LLVM modules, for the emulator
   bool keep_problems = false;                             // fills Compiled::problems

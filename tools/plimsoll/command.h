@@ -42,6 +42,7 @@ void AddSolve(CLI::App& app, Chosen& chosen);
 // Options that commands share.
 struct CompileFlags {
   std::string gpu;
+  int streams = 4;
   std::string target = "cpu";
   int threads = 0;
   std::string precision = "f32";

@@ -8,6 +8,7 @@ namespace plimsoll::cli {
 void AddCompileFlags(CLI::App& command, CompileFlags& flags) {
   command.add_option("--target", flags.target, "cpu, or cpu:x86-64-v3, cpu:x86-64-v4, cpu:native; cuda (sm_80), cuda:sm_NN")->capture_default_str();
   command.add_option("--gpu", flags.gpu, "An NVIDIA GPU, as `plimsoll gpus` lists them: sets target and budget");
+  command.add_option("--streams", flags.streams, "CUDA: streams at most, where commands are independent")->check(CLI::Range(1, 16))->capture_default_str();
   command.add_option("--threads", flags.threads, "Threads that the plan is made for (default: all cores)")->check(CLI::Range(1, 1024));
   command.add_option("--precision", flags.precision, "f32; bf16 or f16: matrix products and what follows them in it, the rest in f32")
       ->check(CLI::IsMember({"f32", "bf16", "f16"}))->capture_default_str();
@@ -21,6 +22,7 @@ absl::StatusOr<compiler::Options> ToOptions(const CompileFlags& flags) {
   compiler::Options options;
   options.target = flags.target;
   options.gpu = flags.gpu;
+  options.streams = flags.streams;
   options.threads = flags.threads;
   options.precision = flags.precision;
   options.disabled_passes = flags.disabled_passes;

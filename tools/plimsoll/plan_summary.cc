@@ -94,6 +94,7 @@ Json PlanJson(const plan::Plan& plan) {
   json["recomputed"] = {{"operations", certificate.recomputed_operations()},
                         {"flops", certificate.recomputed_flops()},
                         {"flops_increase", FlopsIncrease(plan)}};
+  json["streams"] = std::max(1, plan.run().streams());
   json["load_commands"] = plan.load().commands_size();
   return json;
 }
@@ -111,6 +112,9 @@ std::string PlanText(const plan::Plan& plan) {
   const Counts run = CountCommands(plan.run());
   absl::StrAppendFormat(&text, "commands  %d kernels, %d library calls, %d host calls, %d others; %d at load\n", run.launches,
                         run.library_calls, run.host_calls, run.others, plan.load().commands_size());
+  if (plan.run().streams() > 1) {
+    absl::StrAppend(&text, "streams   ", plan.run().streams(), ", ", plan.run().events(), " events\n");
+  }
   if (certificate.recomputed_operations() > 0) {
     absl::StrAppendFormat(&text, "recomputed: %d operations, +%.3g%% FLOPs\n", certificate.recomputed_operations(),
                           100 * FlopsIncrease(plan));
