@@ -4,15 +4,18 @@
 #include <cstdio>
 #include <fstream>
 #include <numeric>
+#include <optional>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/match.h"
+#include "ir/plan/artefact.h"
 #include "ir/plan/types.h"
 #include "tools/plimsoll/command.h"
 #include "tools/plimsoll/compiler_plugin.h"
 #include "tools/plimsoll/execution.h"
 #include "tools/plimsoll/inputs.h"
+#include "tools/plimsoll/random_weights.h"
 #include "tools/plimsoll/text.h"
 
 namespace plimsoll::cli {
@@ -23,7 +26,7 @@ struct BenchFlags {
   std::vector<std::string> inputs;
   int iterations = 0, warmup = 3;
   double seconds = 2;
-  bool profile = false;
+  bool profile = false, random_weights = false;
   CompileFlags compile;
 };
 
@@ -126,12 +129,22 @@ Outcome Bench(const BenchFlags& flags, bool json) {
   auto is_plan = IsPlan(flags.subject);
   if (!is_plan.ok()) return {is_plan.status()};
   const int64_t base_bytes = ProcessBytes("VmRSS");
+  std::optional<RandomWeights> random_weights;   // outlives the program that maps them
   std::shared_ptr<const runtime::Program> program;
-  const auto load_start = std::chrono::steady_clock::now();
+  auto load_start = std::chrono::steady_clock::now();
   if (*is_plan) {
     runtime::LoadOptions load;
     load.weights_directory = flags.weights_directory;
+    if (flags.random_weights) {
+      auto artefact = plan::ReadArtefact(flags.subject);
+      if (!artefact.ok()) return {artefact.status()};
+      auto made = RandomWeights::Create(artefact->plan());
+      if (!made.ok()) return {made.status()};
+      random_weights.emplace(*std::move(made));
+      load.weights_directory = random_weights->folder();
+    }
     load.verify_weights = false;
+    load_start = std::chrono::steady_clock::now();
     auto loaded = runtime::Program::Load(flags.subject, load);
     if (!loaded.ok()) return {loaded.status()};
     program = *std::move(loaded);
@@ -218,6 +231,7 @@ void AddBench(CLI::App& app, Chosen& chosen) {
   command->add_option("--seconds", flags->seconds, "Time to measure for")->capture_default_str();
   command->add_flag("--profile", flags->profile, "Time by command and node, after the timed runs");
   command->add_option("--weights", flags->weights_directory, "Folder of external weight files (default: beside the plan)");
+  command->add_flag("--random-weights", flags->random_weights, "Plans with external weights: random ones instead, for timing");
   AddCompileFlags(*command, flags->compile);
   AddJson(*command, chosen);
   command->callback([=, &chosen] { chosen.run = [=, &chosen] { return Bench(*flags, chosen.json); }; });
