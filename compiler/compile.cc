@@ -51,11 +51,12 @@ double FractionAt(const std::string& stage) {
   return 1;
 }
 
-absl::StatusOr<std::optional<passes::LowPrecision>> PrecisionOf(const std::string& name) {
-  if (name == "f32") return std::nullopt;
+// None: tensors stay f32 in memory.
+absl::StatusOr<std::optional<passes::LowPrecision>> PrecisionOf(const std::string& name, const plan::Target& target) {
+  if (name == "f32" || (name == "tf32" && target.kind() == plan::Target::CUDA)) return std::nullopt;
   if (name == "bf16") return passes::LowPrecision::kBf16;
   if (name == "f16") return passes::LowPrecision::kF16;
-  return absl::InvalidArgumentError(absl::StrCat("precision '", name, "': there are f32, bf16 and f16"));
+  return absl::InvalidArgumentError(absl::StrCat("precision '", name, "': there are f32, bf16, f16, and tf32 on CUDA"));
 }
 
 absl::StatusOr<onnx_frontend::Imported> ImportModel(const std::string& path, mlir::MLIRContext& context,
@@ -188,7 +189,7 @@ absl::StatusOr<Compiled> Compile(const std::string& model_path, const Options& o
   stage("import");
   absl::StatusOr<ResolvedTarget> target = ResolveTarget(options.target, options.gpu, options.threads);
   if (!target.ok()) return target.status();
-  absl::StatusOr<std::optional<passes::LowPrecision>> precision = PrecisionOf(options.precision);
+  absl::StatusOr<std::optional<passes::LowPrecision>> precision = PrecisionOf(options.precision, target->plan);
   if (!precision.ok()) return precision.status();
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   context.loadDialect<graph::GraphDialect, mlir::func::FuncDialect>();
@@ -222,6 +223,7 @@ absl::StatusOr<Compiled> Compile(const std::string& model_path, const Options& o
   for (const auto& port : imported->inputs) request.inputs.push_back(BindingOf(port));
   for (const auto& port : imported->outputs) request.outputs.push_back(BindingOf(port));
   request.target = target->plan;
+  request.tf32 = options.precision == "tf32";
   request.max_steps = kAllocationSteps;
   request.keep_problem = options.keep_problems;
   request.kernel = [&](mlir::Operation* op) { return kernels->Find(op); };

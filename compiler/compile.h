@@ -25,7 +25,7 @@ struct Options {
   std::string target = "cpu";                             // cpu[:x86-64-v3|x86-64-v4|native], cuda[:sm_80]
   std::string gpu;                                        // a name of the catalogue: target, and budget unless one is given
   int threads = 0;                                        // 0: all cores that this process may use
-  std::string precision = "f32";                          // what f32 tensors are computed in: f32, bf16 or f16
+  std::string precision = "f32";                          // what f32 tensors are computed in: f32, bf16, f16; tf32 on CUDA
   std::optional<int64_t> budget_bytes;                    // none: no limit
   std::map<std::string, std::vector<int64_t>> shapes;     // --shapes: by input name
   // Inputs whose value is fixed, as raw little-endian elements; they decide shapes (--values).

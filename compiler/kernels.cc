@@ -158,6 +158,7 @@ const KernelUse* Kernels::FindLibrary(const plan::LibraryOp& op) const {
 std::string LibraryKernelKey(plan::LibraryOp op) {
   op.clear_library();
   op.clear_workspace_bytes();
+  op.clear_tf32();
   if (op.has_pack()) {
     op.mutable_pack()->mutable_target()->clear_library();
     op.mutable_pack()->mutable_target()->clear_workspace_bytes();

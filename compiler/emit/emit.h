@@ -31,6 +31,7 @@ struct EmitRequest {
   std::vector<plan::Binding> inputs;    // names and types; one for each argument, or marked as fixed
   std::vector<plan::Binding> outputs;
   plan::Target target;
+  bool tf32 = false;                    // library calls on f32 may round operands to TF32
   std::function<const KernelUse*(mlir::Operation*)> kernel;   // null: none was made
   std::function<absl::StatusOr<int64_t>(const plan::LibraryOp&)> workspace;   // of a pack operation
   std::function<const KernelUse*(const plan::LibraryOp&)> library_kernel;     // CUDA: that computes it; null: none was made

@@ -59,6 +59,7 @@ void Emission::AddLaunch(Target& target, mlir::Operation* op, const KernelUse& k
 // `uses`: without the workspace.
 absl::Status Emission::AddLibraryCall(Target& target, mlir::Operation* op, plan::LibraryOp call,
                                       std::vector<Use> uses) {
+  call.set_tf32(request_.tf32);
   const KernelUse* kernel = request_.library_kernel ? request_.library_kernel(call) : nullptr;
   if (call.library().empty()) {
     if (kernel == nullptr) return absl::UnimplementedError("the target has neither a library nor a kernel for it");

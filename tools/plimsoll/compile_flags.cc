@@ -10,8 +10,8 @@ void AddCompileFlags(CLI::App& command, CompileFlags& flags) {
   command.add_option("--gpu", flags.gpu, "An NVIDIA GPU, as `plimsoll gpus` lists them: sets target and budget");
   command.add_option("--streams", flags.streams, "CUDA: streams at most, where commands are independent")->check(CLI::Range(1, 16))->capture_default_str();
   command.add_option("--threads", flags.threads, "Threads that the plan is made for (default: all cores)")->check(CLI::Range(1, 1024));
-  command.add_option("--precision", flags.precision, "f32; bf16 or f16: matrix products and what follows them in it, the rest in f32")
-      ->check(CLI::IsMember({"f32", "bf16", "f16"}))->capture_default_str();
+  command.add_option("--precision", flags.precision, "f32; bf16 or f16: matrix products and what follows them in it, the rest in f32; tf32: CUDA, products of operands rounded to it")
+      ->check(CLI::IsMember({"f32", "bf16", "f16", "tf32"}))->capture_default_str();
   command.add_option("--budget", flags.budget, "Bytes that the plan may take, as 512M or 6GiB (default: no limit)");
   command.add_option("--shapes", flags.shapes, "Shapes of inputs with open dimensions, as x:1x3x224x224,y:8x128; dimensions of the same name follow")->delimiter(',');
   command.add_option("--values", flags.values, "NAME=FILE.pb|FILE.npy: fixes an input that decides shapes")->delimiter(',');

@@ -91,6 +91,11 @@ Json PlanJson(const plan::Plan& plan) {
   json["binding_tensor"] = certificate.binding_tensor();
   const Counts run = CountCommands(plan.run());
   json["commands"] = {{"kernels", run.launches}, {"library_calls", run.library_calls}, {"host_calls", run.host_calls}, {"others", run.others}};
+  json["host_calls"] = Json::array();
+  for (const plan::Command& command : plan.run().commands()) {
+    if (!command.has_host_call()) continue;
+    json["host_calls"].push_back({{"function", command.host_call().function()}, {"node", command.node()}});
+  }
   json["recomputed"] = {{"operations", certificate.recomputed_operations()},
                         {"flops", certificate.recomputed_flops()},
                         {"flops_increase", FlopsIncrease(plan)}};
@@ -112,6 +117,11 @@ std::string PlanText(const plan::Plan& plan) {
   const Counts run = CountCommands(plan.run());
   absl::StrAppendFormat(&text, "commands  %d kernels, %d library calls, %d host calls, %d others; %d at load\n", run.launches,
                         run.library_calls, run.host_calls, run.others, plan.load().commands_size());
+  // On a GPU each is a stop: operands go to the host and back.
+  for (const plan::Command& command : plan.run().commands()) {
+    if (plan.target().kind() != plan::Target::CUDA || !command.has_host_call()) continue;
+    absl::StrAppend(&text, "on host   ", command.host_call().function(), " of node ", command.node(), "\n");
+  }
   if (plan.run().streams() > 1) {
     absl::StrAppend(&text, "streams   ", plan.run().streams(), ", ", plan.run().events(), " events\n");
   }

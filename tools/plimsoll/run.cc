@@ -31,7 +31,7 @@ Tolerance ToleranceOf(const RunFlags& flags, const std::string& precision) {
   tolerance.relative = flags.relative.value_or(tolerance.relative);
   tolerance.absolute = flags.absolute.value_or(tolerance.absolute);
   if (flags.rms) tolerance.rms = *flags.rms;
-  else if (!flags.relative && !flags.absolute) tolerance.rms = precision == "bf16" ? 5e-2 : precision == "f16" ? 1e-2 : 0;
+  else if (!flags.relative && !flags.absolute) tolerance.rms = precision == "bf16" ? 5e-2 : precision == "f16" || precision == "tf32" ? 1e-2 : 0;
   return tolerance;
 }
 

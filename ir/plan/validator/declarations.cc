@@ -13,9 +13,10 @@ namespace {
 
 constexpr int64_t kMostBytes = int64_t{1} << 60;  // sums of two such numbers stay far from overflow
 
-void CheckPrecision(const std::string& precision, Report& report) {
+void CheckPrecision(const std::string& precision, const Target& target, Report& report) {
   if (precision.empty() || precision == "bf16" || precision == "f16") return;
-  report.Add(6, "precision ", Quote(precision), "; bf16, f16 or none was expected");
+  if (precision == "tf32" && target.kind() == Target::CUDA) return;
+  report.Add(6, "precision ", Quote(precision), "; bf16, f16, tf32 on CUDA, or none was expected");
 }
 
 void CheckTarget(const Target& target, Report& report) {
@@ -105,7 +106,7 @@ void CheckArenas(const Plan& plan, Report& report) {
 
 void CheckDeclarations(const Plan& plan, const MemberInfo& members, Report& report) {
   CheckTarget(plan.target(), report);
-  CheckPrecision(plan.precision(), report);
+  CheckPrecision(plan.precision(), plan.target(), report);
   int64_t length = 0;
   for (const Weight& weight : plan.weights()) {
     if (report.full()) return;
