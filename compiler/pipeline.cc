@@ -11,6 +11,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
+#include "passes/fuse/attention_pass.h"
 #include "passes/fuse/fuse_pass.h"
 #include "passes/fuse/post_ops_pass.h"
 #include "passes/layout/layout_pass.h"
@@ -30,7 +31,8 @@ struct Stage {
 };
 
 std::vector<Stage> Stages(RuntimeLibraryModel* library, std::vector<absl::Status>* refusals,
-                          std::optional<passes::LowPrecision> precision, std::string* ordering_problem) {
+                          const PipelineOptions& options) {
+  std::string* ordering_problem = options.ordering_problem;
   std::vector<Stage> stages = {
       {"simplify", false,
        [](mlir::OpPassManager& manager) {
@@ -59,12 +61,20 @@ std::vector<Stage> Stages(RuntimeLibraryModel* library, std::vector<absl::Status
          manager.addPass(passes::CreateSchedulePass(passes::kScheduleSteps, ordering_problem));
        }},
   };
-  if (precision) {
+  auto before_post_ops = [&](Stage stage) {
+    stages.insert(llvm::find_if(stages, [](const Stage& s) { return s.name == std::string("post-ops"); }), std::move(stage));
+  };
+  if (options.attention) {
+    before_post_ops({"attention", false, [=](mlir::OpPassManager& manager) {
+                       manager.addPass(passes::CreateAttentionPass(*library));
+                       manager.addPass(mlir::createCSEPass());
+                     }});
+  }
+  if (const auto precision = options.precision) {
     // Behind layout: no later stage merges equal casts, which are to go into the kernels of their users.
-    auto after_layout = llvm::find_if(stages, [](const Stage& stage) { return stage.name == std::string("post-ops"); });
-    stages.insert(after_layout, {"precision", true, [=](mlir::OpPassManager& manager) {
-                                   manager.addPass(passes::CreatePrecisionPass(*precision, library));
-                                 }});
+    before_post_ops({"precision", true, [=](mlir::OpPassManager& manager) {
+                       manager.addPass(passes::CreatePrecisionPass(*precision, library));
+                     }});
   }
   return stages;
 }
@@ -79,7 +89,7 @@ absl::Status Unsupported(const std::vector<absl::Status>& refusals) {
 
 std::vector<std::string> PassNames() {
   std::vector<std::string> names;
-  for (const Stage& stage : Stages(nullptr, nullptr, std::nullopt, nullptr)) names.push_back(stage.name);
+  for (const Stage& stage : Stages(nullptr, nullptr, {.attention = true})) names.push_back(stage.name);
   names.push_back(kCheckpointPass);
   return names;
 }
@@ -92,7 +102,7 @@ absl::Status RunPipeline(mlir::ModuleOp module, RuntimeLibraryModel& library, co
         absl::StrCat("no pass '", name, "'; there are ", absl::StrJoin(PassNames(), ", ")));
   }
   std::vector<absl::Status> refusals;
-  for (const Stage& stage : Stages(&library, &refusals, options.precision, options.ordering_problem)) {
+  for (const Stage& stage : Stages(&library, &refusals, options)) {
     if (!stage.required && llvm::is_contained(options.disabled, stage.name)) continue;
     if (options.on_stage) options.on_stage(stage.name);
     const auto start = std::chrono::steady_clock::now();

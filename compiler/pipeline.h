@@ -18,6 +18,7 @@ struct PipelineOptions {
   std::vector<std::string> disabled;                    // passes' names
   std::function<void(const std::string&)> on_stage;     // before each; may be null
   std::optional<passes::LowPrecision> precision;        // none: all as the model has it
+  bool attention = false;                               // as one operation, where the library takes it
   std::string* ordering_problem = nullptr;              // receives what `schedule` solves, as JSON; may be null
 };
 

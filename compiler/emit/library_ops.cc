@@ -295,6 +295,35 @@ absl::StatusOr<LibraryTranslation> Translate(graph::RecurrentOp op) {
   return translation;
 }
 
+// [N, H, S, D] as [N, S, H, D] lies in memory.
+absl::Status SetHeadsDesc(plan::MemoryDesc& desc, mlir::Value value, bool sequence_first) {
+  Dims dims = DimsOf(value);
+  if (!sequence_first) return SetDesc(desc, value, dims);
+  std::swap(dims[1], dims[2]);
+  absl::Status status = SetDesc(desc, value, dims);
+  for (int64_t stride : {dims[1] * dims[2] * dims[3], dims[3], dims[1] * dims[3], int64_t{1}}) desc.add_strides(stride);
+  return status;
+}
+
+absl::StatusOr<LibraryTranslation> Translate(graph::AttentionOp op) {
+  LibraryTranslation translation;
+  plan::Attention& attention = *translation.op.mutable_attention();
+  llvm::ArrayRef<bool> first = op.getSequenceFirst();
+  absl::Status status = SetHeadsDesc(*attention.mutable_q(), op.getQ(), first[0]);
+  status.Update(SetHeadsDesc(*attention.mutable_k(), op.getK(), first[1]));
+  status.Update(SetHeadsDesc(*attention.mutable_v(), op.getV(), first[2]));
+  status.Update(SetHeadsDesc(*attention.mutable_dst(), op.getResult(), first[3]));
+  translation.operands = {0, 1, 2};
+  if (op.getMask()) {
+    status.Update(SetDesc(*attention.mutable_mask(), op.getMask(), Padded(DimsOf(op.getMask()), 4)));
+    translation.operands.push_back(3);
+  }
+  attention.set_scale(static_cast<float>(op.getScale().convertToDouble()));
+  attention.set_zero_if_nan(op.getZeroIfNan());
+  if (!status.ok()) return status;
+  return translation;
+}
+
 }  // namespace
 
 absl::StatusOr<LibraryTranslation> TranslateToLibrary(mlir::Operation* operation) {
@@ -309,6 +338,7 @@ absl::StatusOr<LibraryTranslation> TranslateToLibrary(mlir::Operation* operation
   if (auto op = llvm::dyn_cast<graph::ConvolutionOp>(operation)) return Translate(op);
   if (auto op = llvm::dyn_cast<graph::PoolOp>(operation)) return Translate(op);
   if (auto op = llvm::dyn_cast<graph::RecurrentOp>(operation)) return Translate(op);
+  if (auto op = llvm::dyn_cast<graph::AttentionOp>(operation)) return Translate(op);
   return absl::UnimplementedError(
       absl::StrCat("no form of '", operation->getName().getStringRef().str(), "' in the library's description"));
 }

@@ -4,6 +4,7 @@
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "mlir/Transforms/Passes.h"
 #include "passes/checkpoint/checkpoint_pass.h"
+#include "passes/fuse/attention_pass.h"
 #include "passes/fuse/fuse_pass.h"
 #include "passes/fuse/post_ops_pass.h"
 #include "passes/layout/layout_pass.h"
@@ -21,6 +22,7 @@ int main(int argc, char** argv) {
   plimsoll::passes::RegisterSimplifyPass();
   plimsoll::passes::RegisterLayoutPass();
   plimsoll::passes::RegisterPrecisionPass();
+  plimsoll::passes::RegisterAttentionPass();
   plimsoll::passes::RegisterPostOpsPass();
   plimsoll::passes::RegisterFusePass();
   plimsoll::passes::RegisterLegalizePass();

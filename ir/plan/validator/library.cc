@@ -45,6 +45,9 @@ class Description {
       case LibraryOp::kPack:
         Describe(op.pack());
         break;
+      case LibraryOp::kAttention:
+        Describe(op.attention());
+        break;
       case LibraryOp::OP_NOT_SET:
         return Fail("its operation is not one that this version knows");
     }
@@ -190,6 +193,28 @@ class Description {
     Result("Y", Product({t, directions, n, h, 4}));
     Result("Yh", Product({directions, n, h, 4}));
     if (lstm) Result("Yc", Product({directions, n, h, 4}));
+  }
+
+  void Describe(const Attention& op) {
+    Read("q", Bytes("q", op.q()));
+    Read("k", Bytes("k", op.k()));
+    Read("v", Bytes("v", op.v()));
+    if (op.has_mask()) Read("mask", Bytes("mask", op.mask()));
+    Result("dst", Bytes("dst", op.dst()));
+    for (const MemoryDesc* desc : {&op.q(), &op.k(), &op.v(), op.has_mask() ? &op.mask() : &op.q(), &op.dst()}) {
+      if (desc->dims_size() != 4) return Fail(absl::StrCat("attention over ", desc->dims_size(), " dimensions, 4 expected"));
+    }
+    const auto& q = op.q().dims();
+    const auto& k = op.k().dims();
+    const auto& v = op.v().dims();
+    const auto& dst = op.dst().dims();
+    const bool fits = k[0] == q[0] && v[0] == q[0] && dst[0] == q[0] && k[1] == v[1] && dst[1] == q[1] && k[1] > 0 &&
+                      q[1] % k[1] == 0 && dst[2] == q[2] && k[2] == v[2] && k[3] == q[3] && dst[3] == v[3];
+    if (!fits) Fail("attention whose q, k, v and dst do not fit");
+    const int64_t scores[] = {q[0], q[1], q[2], k[2]};
+    for (int i = 0; i < 4 && op.has_mask(); ++i) {
+      if (op.mask().dims(i) != 1 && op.mask().dims(i) != scores[i]) Fail("attention whose mask does not broadcast to the scores");
+    }
   }
 
   int64_t Product(std::initializer_list<int64_t> sizes) {

@@ -1,0 +1,217 @@
+#include "passes/fuse/attention_pass.h"
+
+#include <cmath>
+#include <optional>
+
+#include "ir/graph/build.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace plimsoll::passes {
+namespace {
+
+using mlir::Value;
+
+mlir::RankedTensorType TypeOf(Value value) { return llvm::cast<mlir::RankedTensorType>(value.getType()); }
+llvm::ArrayRef<int64_t> ShapeOf(Value value) { return TypeOf(value).getShape(); }
+
+// A product and nothing more: no bias, nothing fused behind it.
+graph::DotGeneralOp Product(Value value) {
+  auto dot = value.getDefiningOp<graph::DotGeneralOp>();
+  if (!dot || dot.getBias() || dot.getPostOps() || dot.getLhsZeroPoint() || dot.getRhsZeroPoint() ||
+      dot.getTransposeLhs() || TypeOf(value).getRank() != 4 || !TypeOf(value).hasStaticShape() ||
+      !llvm::isa<mlir::FloatType>(TypeOf(value).getElementType())) {
+    return nullptr;
+  }
+  return dot;
+}
+
+bool Permutes(graph::TransposeOp op, llvm::ArrayRef<int64_t> permutation) {
+  return op && op.getPermutation() == permutation;
+}
+
+// An operand as the attention reads it: [N, heads, sequence, size], or the two in the middle exchanged.
+struct Heads {
+  Value value;
+  bool sequence_first = false;
+};
+
+// [N, G, T, D], each head repeated r times in a row to [N, G r, T, D]: what was before, or `value` itself.
+Value WithoutRepeats(Value value) {
+  auto merge = value.getDefiningOp<graph::ReshapeOp>();
+  auto expand = merge ? merge.getOperand().getDefiningOp<graph::ExpandOp>() : nullptr;
+  auto split = expand ? expand.getOperand().getDefiningOp<graph::ReshapeOp>() : nullptr;
+  if (!split || TypeOf(split.getOperand()).getRank() != 4) return value;
+  llvm::ArrayRef<int64_t> from = ShapeOf(split.getOperand()), one = ShapeOf(split.getResult()), many = ShapeOf(expand.getResult());
+  if (one.size() != 5 || many.size() != 5) return value;
+  const int64_t repeats = many[2];
+  const bool splits = one == llvm::ArrayRef<int64_t>({from[0], from[1], 1, from[2], from[3]});
+  const bool repeated = many == llvm::ArrayRef<int64_t>({from[0], from[1], repeats, from[2], from[3]});
+  const bool merges = ShapeOf(value) == llvm::ArrayRef<int64_t>({from[0], from[1] * repeats, from[2], from[3]});
+  return splits && repeated && merges ? split.getOperand() : value;
+}
+
+Heads HeadsOf(Value value, bool may_repeat) {
+  if (may_repeat) value = WithoutRepeats(value);
+  auto transpose = value.getDefiningOp<graph::TransposeOp>();
+  if (Permutes(transpose, {0, 2, 1, 3})) return {transpose.getOperand(), true};
+  return {value, false};
+}
+
+// From [N, H, D, T].
+std::optional<Heads> HeadsOfTransposed(Value value) {
+  auto transpose = value.getDefiningOp<graph::TransposeOp>();
+  if (Permutes(transpose, {0, 1, 3, 2})) return HeadsOf(transpose.getOperand(), true);
+  if (Permutes(transpose, {0, 2, 3, 1})) return Heads{transpose.getOperand(), true};
+  // Heads merged with the batch, exchanged, and split again.
+  auto split = value.getDefiningOp<graph::ReshapeOp>();
+  transpose = split ? split.getOperand().getDefiningOp<graph::TransposeOp>() : nullptr;
+  auto merge = Permutes(transpose, {0, 2, 1}) ? transpose.getOperand().getDefiningOp<graph::ReshapeOp>() : nullptr;
+  if (!merge || TypeOf(merge.getOperand()).getRank() != 4) return std::nullopt;
+  llvm::ArrayRef<int64_t> from = ShapeOf(merge.getOperand());
+  const bool merges = ShapeOf(merge.getResult()) == llvm::ArrayRef<int64_t>({from[0] * from[1], from[2], from[3]});
+  const bool splits = ShapeOf(value) == llvm::ArrayRef<int64_t>({from[0], from[1], from[3], from[2]});
+  if (!merges || !splits) return std::nullopt;
+  return HeadsOf(merge.getOperand(), true);
+}
+
+bool IsZero(Value value) {
+  auto numbers = graph::build::floatsOf(value);
+  return numbers && llvm::all_of(*numbers, [](double x) { return x == 0; });
+}
+
+// What lies between q, k, v and the result.
+struct Match {
+  Heads q, k, v;
+  Value mask;
+  double scale = 1;
+  bool zero_if_nan = false;
+};
+
+// The softmax that `weights` are, past what makes zeros of rows that are no number.
+graph::SoftmaxOp SoftmaxOf(Value weights, bool& zero_if_nan) {
+  if (!weights.hasOneUse()) return nullptr;
+  if (auto select = weights.getDefiningOp<graph::SelectOp>()) {
+    auto is_nan = select.getCondition().getDefiningOp<graph::IsNanOp>();
+    Value softmax = select.getOnFalse();
+    const bool guards = is_nan && is_nan.getOperand() == softmax && is_nan->hasOneUse() && IsZero(select.getOnTrue()) &&
+                        llvm::range_size(softmax.getUses()) == 2;
+    zero_if_nan = guards;
+    return guards ? softmax.getDefiningOp<graph::SoftmaxOp>() : nullptr;
+  }
+  return weights.getDefiningOp<graph::SoftmaxOp>();
+}
+
+std::optional<Match> MatchAttention(graph::DotGeneralOp root) {
+  auto outer = Product(root.getResult());
+  if (!outer || outer.getTransposeRhs() || outer.getScale().convertToDouble() != 1) return std::nullopt;
+  Match match;
+  graph::SoftmaxOp softmax = SoftmaxOf(outer.getLhs(), match.zero_if_nan);
+  if (!softmax || softmax.getLog() || softmax.getAxis() != 3) return std::nullopt;
+  Value scores = softmax.getOperand();
+  if (!scores.hasOneUse()) return std::nullopt;
+  if (auto add = scores.getDefiningOp<graph::AddOp>()) {
+    for (int side = 0; side < 2 && !match.mask; ++side) {
+      Value product = add->getOperand(side), other = add->getOperand(1 - side);
+      if (!Product(product) || !product.hasOneUse() || product.getType() != add.getType() ||
+          TypeOf(other).getElementType() != TypeOf(product).getElementType()) {
+        continue;
+      }
+      match.mask = other;
+      scores = product;
+    }
+    if (!match.mask) return std::nullopt;
+  }
+  graph::DotGeneralOp inner = Product(scores);
+  if (!inner) return std::nullopt;
+  const mlir::Type element = TypeOf(root.getResult()).getElementType();
+  for (Value value : {inner.getLhs(), inner.getRhs(), outer.getRhs(), inner.getResult()}) {
+    if (TypeOf(value).getRank() != 4 || TypeOf(value).getElementType() != element) return std::nullopt;
+  }
+  match.scale = inner.getScale().convertToDouble();
+  std::optional<Heads> k = HeadsOf(inner.getRhs(), true);
+  if (!inner.getTransposeRhs()) k = HeadsOfTransposed(inner.getRhs());
+  if (!k) return std::nullopt;
+  match.q = HeadsOf(inner.getLhs(), false);
+  match.k = *k;
+  match.v = HeadsOf(outer.getRhs(), true);
+  auto heads = [](const Heads& operand) { return ShapeOf(operand.value)[operand.sequence_first ? 2 : 1]; };
+  if (heads(match.k) != heads(match.v)) {
+    // Repeated in one of the two only.
+    match.v = HeadsOf(outer.getRhs(), false);
+    match.k = inner.getTransposeRhs() ? HeadsOf(inner.getRhs(), false) : match.k;
+    if (heads(match.k) != heads(match.v)) return std::nullopt;
+  }
+  return match;
+}
+
+class AttentionPass : public mlir::PassWrapper<AttentionPass, mlir::OperationPass<mlir::func::FuncOp>> {
+ public:
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(AttentionPass)
+
+  AttentionPass() = default;
+  explicit AttentionPass(LibraryModel& library) : library_(&library) {}
+
+  llvm::StringRef getArgument() const override { return "plimsoll-attention"; }
+  llvm::StringRef getDescription() const override { return "Attention spelled out becomes one operation"; }
+
+  void runOnOperation() override {
+    llvm::SmallVector<graph::DotGeneralOp> roots;
+    getOperation()->walk([&](graph::DotGeneralOp op) { roots.push_back(op); });
+    for (graph::DotGeneralOp root : roots) {
+      if (std::optional<Match> match = MatchAttention(root)) Replace(root, *match);
+    }
+  }
+
+ private:
+  void Replace(graph::DotGeneralOp root, const Match& match) {
+    mlir::OpBuilder builder(root);
+    // The result's own exchange of heads and sequence, where that is all that reads it.
+    graph::TransposeOp after;
+    if (root->hasOneUse()) after = llvm::dyn_cast<graph::TransposeOp>(*root->user_begin());
+    if (!Permutes(after, {0, 2, 1, 3}) || after->getBlock() != root->getBlock()) after = nullptr;
+    const bool sequence_first[] = {match.q.sequence_first, match.k.sequence_first, match.v.sequence_first, after != nullptr};
+    mlir::Value replaced = after ? after.getResult() : root.getResult();
+    auto made = graph::build::op<graph::AttentionOp>(
+        builder, root.getLoc(), match.q.value, match.k.value, match.v.value, match.mask,
+        builder.getF64FloatAttr(match.scale), builder.getBoolAttr(match.zero_if_nan),
+        builder.getDenseBoolArrayAttr(sequence_first));
+    if (mlir::failed(made)) return;
+    mlir::Operation* attention = made->getDefiningOp();
+    if (made->getType() != replaced.getType() || (library_ != nullptr && !library_->Ask(attention, false).ok())) {
+      attention->erase();
+      return;
+    }
+    replaced.replaceAllUsesWith(*made);
+    if (after) after->erase();
+    EraseUnused(root);
+  }
+
+  // What was spelled out: from the last operation back.
+  static void EraseUnused(mlir::Operation* op) {
+    llvm::SmallVector<mlir::Operation*> pending = {op};
+    while (!pending.empty()) {
+      mlir::Operation* unused = pending.pop_back_val();
+      if (!unused->use_empty()) continue;
+      llvm::SmallSetVector<mlir::Operation*, 4> producers;
+      for (Value operand : unused->getOperands()) {
+        if (mlir::Operation* producer = operand.getDefiningOp()) producers.insert(producer);
+      }
+      for (mlir::Operation* waiting : pending) producers.remove(waiting);
+      unused->erase();
+      for (mlir::Operation* producer : producers) {
+        if (producer->use_empty() && mlir::isMemoryEffectFree(producer)) pending.push_back(producer);
+      }
+    }
+  }
+
+  LibraryModel* library_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<mlir::Pass> CreateAttentionPass(LibraryModel& library) { return std::make_unique<AttentionPass>(library); }
+void RegisterAttentionPass() {
+  mlir::registerPass([]() -> std::unique_ptr<mlir::Pass> { return std::make_unique<AttentionPass>(); });
+}
+
+}  // namespace plimsoll::passes
