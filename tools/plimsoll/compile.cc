@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "tools/plimsoll/command.h"
 #include "tools/plimsoll/compiler_plugin.h"
+#include "tools/plimsoll/inputs.h"
 #include "tools/plimsoll/plan_summary.h"
 #include "tools/plimsoll/progress.h"
 #include "tools/plimsoll/text.h"
@@ -26,12 +27,13 @@ absl::Status WriteProblems(const std::string& folder, const std::map<std::string
 }
 
 Outcome Compile(const std::string& model, const std::string& output, const std::string& problems,
-                const CompileFlags& flags, bool json) {
+                const std::vector<std::string>& given, const CompileFlags& flags, bool json) {
   Outcome outcome;
   auto options = ToOptions(flags);
   if (!options.ok()) return {options.status()};
   auto plugin = OpenCompiler();
   if (!plugin.ok()) return {plugin.status()};
+  if (absl::Status status = TakeFromInputs(given, model, **plugin, *options); !status.ok()) return {status};
   options->keep_problems = !problems.empty();
   absl::StatusOr<compiler::Compiled> compiled;
   {
@@ -76,9 +78,12 @@ void AddCompile(CLI::App& app, Chosen& chosen) {
   auto problems = std::make_shared<std::string>();
   command->add_option("--problems", *problems,
                       "A folder for the problems that the passes solved, as plimsoll solve reads them: ordering.json, rematerialization.json, allocation.csv");
+  auto given = std::make_shared<std::vector<std::string>>();
+  command->add_option("--inputs", *given, "As for run: the first set gives open dimensions their sizes, and inputs that decide shapes their values")
+      ->delimiter(',');
   AddCompileFlags(*command, *flags);
   AddJson(*command, chosen);
-  command->callback([=, &chosen] { chosen.run = [=, &chosen] { return Compile(*model, *output, *problems, *flags, chosen.json); }; });
+  command->callback([=, &chosen] { chosen.run = [=, &chosen] { return Compile(*model, *output, *problems, *given, *flags, chosen.json); }; });
 }
 
 }  // namespace plimsoll::cli

@@ -32,4 +32,22 @@ absl::StatusOr<Tensors> InputSource::Read(const DataSet& set, const std::vector<
   return tensors;
 }
 
+absl::Status TakeFromInputs(const std::vector<std::string>& arguments, const std::string& model,
+                            const compiler::Plugin& compiler, compiler::Options& options) {
+  if (arguments.empty()) return absl::OkStatus();
+  auto source = InputSource::Create(arguments);
+  if (!source.ok()) return source.status();
+  auto check = compiler.check(model, {});
+  if (!check.ok()) return check.status();
+  std::vector<std::string> names;
+  for (const auto& input : check->inputs) names.push_back(input.name);
+  auto inputs = source->Read(source->sets().front(), names);
+  if (!inputs.ok()) return inputs.status();
+  for (const auto& [name, tensor] : *inputs) {
+    options.shapes.try_emplace(name, std::vector<int64_t>(tensor.type.dims().begin(), tensor.type.dims().end()));
+    options.available_values.try_emplace(name, tensor.bytes);
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace plimsoll::cli

@@ -24,4 +24,9 @@ class InputSource {
   Tensors named_;
 };
 
+// The first set that `arguments` name gives open dimensions their sizes, and inputs that decide shapes their values; what
+// `options` says comes first. Nothing where there are no arguments.
+absl::Status TakeFromInputs(const std::vector<std::string>& arguments, const std::string& model,
+                            const compiler::Plugin& compiler, compiler::Options& options);
+
 }  // namespace plimsoll::cli

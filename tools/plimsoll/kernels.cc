@@ -76,20 +76,7 @@ Outcome ListKernels(const std::string& model, const std::string& arch, const std
   options->kernels_only = true;
   auto plugin = OpenCompiler();
   if (!plugin.ok()) return {plugin.status()};
-  if (!given.empty()) {
-    auto source = InputSource::Create(given);
-    if (!source.ok()) return {source.status()};
-    auto check = (*plugin)->check(model, {});
-    if (!check.ok()) return {check.status()};
-    std::vector<std::string> names;
-    for (const auto& input : check->inputs) names.push_back(input.name);
-    auto inputs = source->Read(source->sets().front(), names);
-    if (!inputs.ok()) return {inputs.status()};
-    for (const auto& [name, tensor] : *inputs) {
-      options->shapes.try_emplace(name, std::vector<int64_t>(tensor.type.dims().begin(), tensor.type.dims().end()));
-      options->available_values.try_emplace(name, tensor.bytes);
-    }
-  }
+  if (absl::Status status = TakeFromInputs(given, model, **plugin, *options); !status.ok()) return {status};
   absl::StatusOr<compiler::Compiled> compiled;
   {
     ProgressLine line;
