@@ -6,19 +6,28 @@
 
 #include "absl/strings/str_cat.h"
 #include "ir/plan/validator.h"
+#include "runtime/arenas.h"
 
 namespace plimsoll::runtime {
+namespace {
 
-absl::StatusOr<std::vector<cpu::Arena>> CreateArenas(const plan::Plan& plan, plan::Arena::Scope scope) {
-  std::vector<cpu::Arena> arenas(plan.arenas_size());
-  for (int i = 0; i < plan.arenas_size(); ++i) {
-    if (plan.arenas(i).scope() != scope) continue;
-    auto arena = cpu::Arena::Create(plan.arenas(i).size_bytes(), std::max<int64_t>(1, plan.arenas(i).alignment()));
-    if (!arena.ok()) return arena.status();
-    arenas[i] = *std::move(arena);
-  }
-  return arenas;
-}
+// One block holds the parameters and behind them, first load's scratch, then the first session's arenas.
+struct OneBlock {
+  explicit OneBlock(const plan::Plan& plan)
+      : parameters(LayOut(plan, plan::Arena::PARAMETERS)),
+        load(LayOut(plan, plan::Arena::LOAD, parameters.end)),
+        session(LayOut(plan, plan::Arena::SESSION, parameters.end)),
+        bytes(std::max(load.end, session.end)),
+        alignment(std::max({parameters.alignment, load.alignment, session.alignment})) {}
+
+  ArenaLayout parameters, load, session;
+  int64_t bytes, alignment;
+};
+
+}  // namespace
+
+int64_t Program::RequiredBytes(const plan::Plan& plan) { return OneBlock(plan).bytes; }
+int64_t Program::RequiredAlignment(const plan::Plan& plan) { return OneBlock(plan).alignment; }
 
 absl::StatusOr<std::shared_ptr<const Program>> Program::Load(const std::string& path, const LoadOptions& options) {
   plan::ReadOptions read;
@@ -32,48 +41,53 @@ absl::StatusOr<std::shared_ptr<const Program>> Program::Load(plan::Artefact arte
   std::shared_ptr<Program> program(new Program(std::move(artefact)));
   const plan::Plan& plan = program->plan();
   if (absl::Status status = plan::Validate(plan, program->artefact_.member_info()); !status.ok()) return status;
-  if (absl::Status status = program->CheckTarget(); !status.ok()) return status;
-  if (absl::Status status = program->CheckMemory(options); !status.ok()) return status;
-  if (absl::Status status = program->LocateWeights(options); !status.ok()) return status;
-  if (absl::Status status = program->OpenCode(); !status.ok()) return status;
-  if (absl::Status status = program->RunLoadProgram(); !status.ok()) return status;
+  program->device_ = options.device;
+  if (program->device_ == nullptr) {
+    auto device = OpenDevice(plan.target());
+    if (!device.ok()) return device.status();
+    program->device_ = *std::move(device);
+  }
+  if (absl::Status status = program->device_->CheckTarget(plan.target()); !status.ok()) return status;
+  program->executor_options_.graphs = options.graphs;
+  program->executor_options_.check_every_command = options.check_every_command;
+  if (absl::Status status = program->LoadOnDevice(options); !status.ok()) return status;
   return std::shared_ptr<const Program>(std::move(program));
 }
 
-absl::Status Program::CheckTarget() const {
-  if (plan().target().kind() != plan::Target::CPU) {
-    return absl::UnimplementedError(absl::StrCat("the plan is for ", plan::Target::Kind_Name(plan().target().kind()),
-                                                 ", this runtime executes on the CPU"));
-  }
-  return cpu::CheckCpu(plan().target());
+absl::Status Program::LoadOnDevice(const LoadOptions& options) {
+  DeviceScope scope(*device_, plan().target());
+  before_ = device_->MemoryUsage();
+  if (absl::Status status = CheckMemory(options); !status.ok()) return status;
+  if (absl::Status status = LocateWeights(options); !status.ok()) return status;
+  if (absl::Status status = AllocateMemory(options); !status.ok()) return status;
+  if (absl::Status status = OpenCode(); !status.ok()) return status;
+  if (absl::Status status = MeasureReserve(); !status.ok()) return status;  // before gigabytes are read
+  if (absl::Status status = RunLoadProgram(); !status.ok()) return status;
+  return MeasureReserve();
 }
 
 absl::Status Program::CheckMemory(const LoadOptions& options) const {
   if (options.memory_limit_bytes == 0) return absl::OkStatus();
-  const int64_t limit = options.memory_limit_bytes > 0 ? options.memory_limit_bytes : cpu::AvailableMemoryBytes();
+  const bool given = options.memory_limit_bytes > 0;
+  // A device of its own memory: some of what the plan reserves is taken by now. The driver's word decides.
+  if (!given && !device_->is_host()) return absl::OkStatus();
+  const int64_t limit = given ? options.memory_limit_bytes : before_.free_bytes;
   const int64_t peak = plan().certificate().peak_bytes();
   if (limit < 0 || peak <= limit) return absl::OkStatus();
   return absl::ResourceExhaustedError(absl::StrCat("the plan takes ", peak, " bytes, ",
-                                                   options.memory_limit_bytes > 0 ? "the limit is " : "at hand are ",
-                                                   limit, "; compile it with a budget"));
+                                                   given ? "the limit is " : "at hand are ", limit,
+                                                   "; compile it with a budget"));
 }
 
 absl::Status Program::OpenCode() {
   for (const plan::Code& code : plan().code()) {
-    const std::string& name = code.member();
-    if (name.size() < 3 || name.compare(name.size() - 3, 3, ".so") != 0) {
-      code_.push_back(nullptr);
-      memory_.code.push_back(nullptr);
-      continue;
-    }
-    const plan::Member* member = artefact_.FindMember(name);
-    if (member == nullptr) return absl::DataLossError(absl::StrCat("the artefact has no member ", name));
-    auto library = cpu::KernelLibrary::Open(member->data, name);
-    if (!library.ok()) return library.status();
-    for (const std::string& symbol : code.symbols()) {
-      if (auto kernel = (*library)->Find(symbol); !kernel.ok()) return kernel.status();
-    }
-    code_.push_back(*std::move(library));
+    const plan::Member* text = artefact_.FindMember(code.member());
+    if (text == nullptr) return absl::DataLossError(absl::StrCat("the artefact has no member ", code.member()));
+    const plan::Member* binary = code.binary().empty() ? nullptr : artefact_.FindMember(code.binary());
+    auto opened =
+        device_->OpenCode(code, plan().target(), text->data, binary == nullptr ? plan::Bytes() : binary->data);
+    if (!opened.ok()) return opened.status();
+    code_.push_back(*std::move(opened));
     memory_.code.push_back(code_.back().get());
   }
   return absl::OkStatus();
@@ -103,39 +117,70 @@ absl::Status Program::LocateWeights(const LoadOptions& options) {
     auto bytes = store_->bytes(i);
     if (!bytes.ok()) return bytes.status();
     memory_.weights[i] = bytes->data();
+    if (!device_->is_host()) continue;  // copied from where they lie, which may be anywhere
     if (read_by_run[i]) mapped_weight_bytes_ += static_cast<int64_t>(bytes->size());
     if (bytes->empty() || reinterpret_cast<uintptr_t>(bytes->data()) % alignment[i] == 0) continue;
-    auto copy = cpu::Arena::Create(static_cast<int64_t>(bytes->size()), alignment[i]);
+    auto copy = device_->Allocate(static_cast<int64_t>(bytes->size()), alignment[i]);
     if (!copy.ok()) return copy.status();
-    std::memcpy(copy->data(), bytes->data(), bytes->size());
+    std::memcpy(copy->data, bytes->data(), bytes->size());
     store_->DontNeed(i);
-    memory_.weights[i] = copy->data();
+    memory_.weights[i] = copy->data;
     realigned_.push_back(*std::move(copy));
   }
   return absl::OkStatus();
 }
 
-absl::Status Program::RunLoadProgram() {
-  auto parameters = CreateArenas(plan(), plan::Arena::PARAMETERS);
-  if (!parameters.ok()) return parameters.status();
-  parameters_ = *std::move(parameters);
+absl::Status Program::AllocateMemory(const LoadOptions& options) {
+  const OneBlock layout(plan());
+  parameters_bytes_ = layout.parameters.arena_bytes;
   memory_.arenas.assign(plan().arenas_size(), nullptr);
-  for (size_t i = 0; i < parameters_.size(); ++i) {
-    memory_.arenas[i] = parameters_[i].data();
-    parameters_bytes_ += parameters_[i].size_bytes();
+  if (options.memory != nullptr) {
+    if (device_->is_host()) return absl::InvalidArgumentError("the CPU takes no memory of the caller for its arenas");
+    if (options.memory_bytes < layout.bytes || reinterpret_cast<uintptr_t>(options.memory) % layout.alignment != 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the plan takes ", layout.bytes, " bytes at a multiple of ", layout.alignment, ", it is given ",
+                       options.memory_bytes, " bytes at ", absl::Hex(reinterpret_cast<uintptr_t>(options.memory))));
+    }
+    base_ = static_cast<std::byte*>(options.memory);
+    callers_bytes_ = options.memory_bytes;
+  } else {
+    // The host's memory is given back piece by piece: load's scratch and each session's arenas are blocks of their own.
+    const int64_t bytes = device_->is_host() ? layout.parameters.end : layout.bytes;
+    if (!device_->is_host() && options.memory_limit_bytes != 0 && before_.free_bytes >= 0 &&
+        bytes > before_.free_bytes) {
+      return absl::ResourceExhaustedError(absl::StrCat("the plan takes ", bytes, " bytes of ", device_->name(),
+                                                       ", which has ", before_.free_bytes,
+                                                       " free; compile it with a budget"));
+    }
+    auto block = device_->Allocate(bytes, device_->is_host() ? layout.parameters.alignment : layout.alignment);
+    if (!block.ok()) return block.status();
+    block_ = *std::move(block);
+    base_ = block_.data;
   }
+  layout.parameters.Resolve(base_, memory_.arenas);
+  return absl::OkStatus();
+}
+
+absl::Status Program::RunLoadProgram() {
   std::vector<bool> keep(plan().weights_size(), false);
   for (const plan::Buffer& buffer : plan().run().buffers()) {
     if (buffer.has_weight()) keep[buffer.weight()] = true;
   }
   {
-    auto scratch = CreateArenas(plan(), plan::Arena::LOAD);
-    if (!scratch.ok()) return scratch.status();
+    Block scratch;
     Memory memory = memory_;
-    for (size_t i = 0; i < scratch->size(); ++i) {
-      if ((*scratch)[i].data() != nullptr) memory.arenas[i] = (*scratch)[i].data();
+    if (device_->is_host()) {
+      const ArenaLayout layout = LayOut(plan(), plan::Arena::LOAD);
+      auto block = device_->Allocate(layout.end, layout.alignment);
+      if (!block.ok()) return block.status();
+      scratch = *std::move(block);
+      layout.Resolve(scratch.data, memory.arenas);
+    } else {
+      OneBlock(plan()).load.Resolve(base_, memory.arenas);
     }
-    auto executor = Executor::Create(plan(), plan().load(), memory);
+    ExecutorOptions options = executor_options_;
+    options.graphs = false;  // it runs once
+    auto executor = Executor::Create(*device_, plan(), plan().load(), memory, options);
     if (!executor.ok()) return executor.status();
     // As the plan's certificate counts: a weight that only `load` reads is in memory no longer than its buffers live.
     std::vector<int> last_use(plan().weights_size(), -1);
@@ -144,19 +189,59 @@ absl::Status Program::RunLoadProgram() {
       last_use[buffer.weight()] = std::max(last_use[buffer.weight()], buffer.last() - 1);
     }
     int given_back = 0;
-    absl::Status status = (*executor)->Run([&](int command) {
+    const std::function<void(int)> give_back = [&](int command) {
       for (int i = 0; i < plan().weights_size(); ++i) {
         if (last_use[i] < given_back || last_use[i] > command) continue;
         store_->DontNeed(i);
       }
       given_back = command + 1;
-    });
-    if (!status.ok()) return status;
+    };
+    absl::Status status = (*executor)->Issue((*executor)->stream(), nullptr, &give_back, /*ended=*/false);
+    if (status.ok()) status = (*executor)->Finish();
+    if (!status.ok()) {
+      (*executor)->Drain();
+      return status;
+    }
   }
   for (int i = 0; i < plan().weights_size(); ++i) {
     if (!keep[i]) store_->DontNeed(i);
   }
   return absl::OkStatus();
+}
+
+std::byte* Program::TakeSessionPlace() const {
+  if (device_->is_host() || base_ == nullptr || session_place_taken_.exchange(true)) return nullptr;
+  return base_;
+}
+
+absl::Status Program::MeasureReserve() const {
+  if (device_->is_host()) return absl::OkStatus();
+  const Device::Usage now = device_->MemoryUsage();
+  int64_t measured = -1;
+  if (now.process_bytes >= 0) {
+    measured = now.process_bytes - now.allocated_bytes - callers_bytes_;
+  } else if (now.free_bytes >= 0 && before_.free_bytes >= 0) {
+    // Without what the context itself took, which was there before.
+    measured = before_.free_bytes - now.free_bytes - (now.allocated_bytes - before_.allocated_bytes);
+  }
+  if (measured < 0) return absl::OkStatus();
+  measured_reserve_.store(measured);
+  if (!plan().has_budget_bytes()) return absl::OkStatus();
+  const int64_t planned = plan().certificate().peak_bytes() - plan().target().reserved_bytes();
+  if (planned + measured <= plan().budget_bytes()) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "the plan takes ", planned, " bytes, driver and libraries took ", measured, " of ", device_->name(),
+      ", together more than the budget of ", plan().budget_bytes(), " bytes; the plan reserves ",
+      plan().target().reserved_bytes(), " for driver and libraries: compile it with that reserve or a larger budget"));
+}
+
+DeviceUsage Program::device_usage() const {
+  DeviceUsage usage;
+  if (device_->is_host()) return usage;
+  usage.planned_bytes = RequiredBytes(plan());
+  usage.planned_reserve_bytes = plan().target().reserved_bytes();
+  usage.measured_reserve_bytes = measured_reserve_.load();
+  return usage;
 }
 
 }  // namespace plimsoll::runtime

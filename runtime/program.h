@@ -1,6 +1,7 @@
 // A plan with its weights, ready for sessions: immutable, shared by any number of them.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -8,8 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "ir/plan/artefact.h"
-#include "runtime/device/cpu/arena.h"
-#include "runtime/device/cpu/kernel_library.h"
+#include "runtime/device/device.h"
 #include "runtime/executor.h"
 
 namespace plimsoll::runtime {
@@ -21,47 +21,81 @@ struct LoadOptions {
   bool verify_weights = true;
   // Refuse a plan whose peak is more than this. Negative: the memory at hand; 0: no check.
   int64_t memory_limit_bytes = -1;
+  // What to run on; null: the device of this machine that the plan is for.
+  std::shared_ptr<Device> device;
+  // CUDA: the caller's device memory, for the parameters and the first session, in place of memory of the program's
+  // own. As large as Program::RequiredBytes says; outlives program and sessions.
+  void* memory = nullptr;
+  int64_t memory_bytes = 0;
+  // CUDA: launch what needs nothing of the host as graphs; else command by command.
+  bool graphs = true;
+  // CUDA: wait for each command, so that an error of the GPU names the one that it comes from. Slow.
+  bool check_every_command = false;
+};
+
+// What a program takes of a device, where that is not the host's memory.
+struct DeviceUsage {
+  int64_t planned_bytes = 0;            // parameters and the larger of load's and a session's arenas
+  int64_t planned_reserve_bytes = 0;    // for driver and libraries
+  int64_t measured_reserve_bytes = -1;  // what these took; negative: unknown
 };
 
 class Program {
  public:
-  // Validates the plan, opens weights and kernels, and runs the load program. kDataLoss where the artefact is damaged or
-  // the plan breaks a constraint, kNotFound where weights are missing, kResourceExhausted where the plan's peak is more
-  // than the memory at hand, kFailedPrecondition where this CPU cannot run it, kUnimplemented for other devices.
+  // Validates the plan, opens weights and kernels, and runs the load program. kDataLoss where the artefact is damaged
+  // or the plan breaks a constraint, kNotFound where weights are missing, kResourceExhausted where the plan's peak is
+  // more than the memory at hand, or with what driver and libraries took more than the plan's budget;
+  // kFailedPrecondition where this CPU or GPU cannot run it, kUnavailable where there is no GPU.
   static absl::StatusOr<std::shared_ptr<const Program>> Load(const std::string& path, const LoadOptions& options = {});
   static absl::StatusOr<std::shared_ptr<const Program>> Load(plan::Artefact artefact, const LoadOptions& options = {});
 
+  // Bytes and alignment of LoadOptions::memory.
+  static int64_t RequiredBytes(const plan::Plan& plan);
+  static int64_t RequiredAlignment(const plan::Plan& plan);
+
   const plan::Plan& plan() const { return artefact_.plan(); }
+  Device& device() const { return *device_; }
 
   // Counters. Weights that `run` reads where the model's author put them, and those that `load` made.
   int64_t mapped_weight_bytes() const { return mapped_weight_bytes_; }
   int64_t parameters_bytes() const { return parameters_bytes_; }
   int64_t resident_weight_bytes() const { return mapped_weight_bytes_ + parameters_bytes_; }
+  DeviceUsage device_usage() const;
 
  private:
   friend class Session;
 
   explicit Program(plan::Artefact artefact) : artefact_(std::move(artefact)) {}
 
-  absl::Status CheckTarget() const;
+  absl::Status LoadOnDevice(const LoadOptions& options);
   absl::Status CheckMemory(const LoadOptions& options) const;
   absl::Status OpenCode();
   absl::Status LocateWeights(const LoadOptions& options);
+  absl::Status AllocateMemory(const LoadOptions& options);
   absl::Status RunLoadProgram();
+  // Looks at what driver and libraries have taken by now; kResourceExhausted where that breaks the plan's budget.
+  absl::Status MeasureReserve() const;
+  // The place of the first session's arenas, if no session has it; and back.
+  std::byte* TakeSessionPlace() const;
+  void ReturnSessionPlace() const { session_place_taken_.store(false); }
 
   plan::Artefact artefact_;
+  std::shared_ptr<Device> device_;
+  ExecutorOptions executor_options_;
   std::unique_ptr<weights::WeightStore> store_;
-  std::vector<std::unique_ptr<cpu::KernelLibrary>> code_;
-  // PARAMETERS arenas by arena index, empty at other indices.
-  std::vector<cpu::Arena> parameters_;
+  std::vector<std::unique_ptr<Code>> code_;
+  // The PARAMETERS arenas, and, on a device of its own memory, behind them load's scratch, later the first session's.
+  Block block_;
+  std::byte* base_ = nullptr;
   // Copies of weights that lie where the plan's alignment does not hold.
-  std::vector<cpu::Arena> realigned_;
+  std::vector<Block> realigned_;
   Memory memory_;
   int64_t mapped_weight_bytes_ = 0;
   int64_t parameters_bytes_ = 0;
+  Device::Usage before_;  // anything was loaded
+  int64_t callers_bytes_ = 0;
+  mutable std::atomic<int64_t> measured_reserve_{-1};
+  mutable std::atomic<bool> session_place_taken_{false};
 };
-
-// The arenas of `scope`, made; others are empty.
-absl::StatusOr<std::vector<cpu::Arena>> CreateArenas(const plan::Plan& plan, plan::Arena::Scope scope);
 
 }  // namespace plimsoll::runtime

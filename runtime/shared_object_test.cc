@@ -67,9 +67,15 @@ TEST(SharedObjectTest, CInterfaceLoadsBindsAndRuns) {
   EXPECT_NE(std::string(plimsoll_error()).find("63 bytes"), std::string::npos);
   ASSERT_EQ(plimsoll_bind_input(session, 0, x, 64, nullptr, 0), 0);
   ASSERT_EQ(plimsoll_run(session), 0) << plimsoll_error();
+  x[3] = 4;
+  ASSERT_EQ(plimsoll_bind_device_input(session, 0, x, 64, nullptr, 0), 0) << plimsoll_error();
+  EXPECT_NE(plimsoll_run_async(session, x), 0);  // the CPU has no streams
+  ASSERT_EQ(plimsoll_run_async(session, nullptr), 0) << plimsoll_error();
+  ASSERT_EQ(plimsoll_wait(session), 0) << plimsoll_error();
+  plimsoll_cancel(session);  // nothing runs: nothing happens
   plimsoll_tensor output;
   ASSERT_EQ(plimsoll_output(session, 0, &output), 0);
-  EXPECT_EQ(static_cast<float*>(output.data)[3], 3);
+  EXPECT_EQ(static_cast<float*>(output.data)[3], 4);
   plimsoll_release_session(session);
   EXPECT_NE(plimsoll_load(path.c_str(), nullptr, &program), 0);
 }

@@ -61,15 +61,19 @@ int plimsoll_input(const plimsoll_session* session, int index, plimsoll_tensor* 
   const plimsoll::plan::Binding& binding = signature.inputs(index);
   auto bytes = plimsoll::plan::ByteSize(binding.type());
   if (!bytes.ok()) return Report(bytes.status());
-  *tensor = {binding.name().c_str(), binding.type().dtype(), binding.type().dims_size(), binding.type().dims().data(),
-             nullptr, *bytes};
+  *tensor = {binding.name().c_str(),
+             binding.type().dtype(),
+             binding.type().dims_size(),
+             binding.type().dims().data(),
+             nullptr,
+             *bytes};
   return 0;
 }
 
 int plimsoll_bind_input(plimsoll_session* session, int index, const void* data, int64_t bytes, const int64_t* dims,
                         int rank) {
-  return Report(session->session->BindInput(index, data, bytes,
-                                            absl::MakeConstSpan(dims, dims == nullptr ? 0 : static_cast<size_t>(rank))));
+  return Report(session->session->BindInput(
+      index, data, bytes, absl::MakeConstSpan(dims, dims == nullptr ? 0 : static_cast<size_t>(rank))));
 }
 
 int plimsoll_bind_output(plimsoll_session* session, int index, void* data, int64_t bytes) {
@@ -78,11 +82,31 @@ int plimsoll_bind_output(plimsoll_session* session, int index, void* data, int64
 
 int plimsoll_run(plimsoll_session* session) { return Report(session->session->Run()); }
 
+int plimsoll_bind_device_input(plimsoll_session* session, int index, const void* data, int64_t bytes,
+                               const int64_t* dims, int rank) {
+  return Report(session->session->BindDeviceInput(
+      index, data, bytes, absl::MakeConstSpan(dims, dims == nullptr ? 0 : static_cast<size_t>(rank))));
+}
+
+int plimsoll_bind_device_output(plimsoll_session* session, int index, void* data, int64_t bytes) {
+  return Report(session->session->BindDeviceOutput(index, data, bytes));
+}
+
+int plimsoll_run_async(plimsoll_session* session, void* stream) { return Report(session->session->RunAsync(stream)); }
+
+int plimsoll_wait(plimsoll_session* session) { return Report(session->session->Wait()); }
+
+void plimsoll_cancel(plimsoll_session* session) { session->session->Cancel(); }
+
 int plimsoll_output(const plimsoll_session* session, int index, plimsoll_tensor* tensor) {
   auto view = session->session->output(index);
   if (!view.ok()) return Report(view.status());
-  *tensor = {session->session->signature().outputs(index).name().c_str(), view->dtype,
-             static_cast<int>(view->dims.size()), view->dims.data(), view->data, view->bytes};
+  *tensor = {session->session->signature().outputs(index).name().c_str(),
+             view->dtype,
+             static_cast<int>(view->dims.size()),
+             view->dims.data(),
+             view->data,
+             view->bytes};
   return 0;
 }
 

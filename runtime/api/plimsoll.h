@@ -45,6 +45,19 @@ int plimsoll_bind_input(plimsoll_session* session, int index, const void* data, 
                         int rank);
 int plimsoll_bind_output(plimsoll_session* session, int index, void* data, int64_t bytes);
 int plimsoll_run(plimsoll_session* session);
+
+/* On a GPU: memory of the device that the plan is on, used in place where it is aligned as the plan says (256 bytes
+   always do). On the CPU the same as above. */
+int plimsoll_bind_device_input(plimsoll_session* session, int index, const void* data, int64_t bytes, const int64_t* dims,
+                               int rank);
+int plimsoll_bind_device_output(plimsoll_session* session, int index, void* data, int64_t bytes);
+/* Puts a run into `stream`, a CUstream or null for the session's own, and returns. What is bound must be the device's
+   memory or pinned, and is the run's until plimsoll_wait returns, whose error is the run's. On the CPU, where `stream` must
+   be null, the run is done when the first returns. */
+int plimsoll_run_async(plimsoll_session* session, void* stream);
+int plimsoll_wait(plimsoll_session* session);
+/* From any thread: the run in progress ends with an error, code 1 (cancelled); the session may run again. */
+void plimsoll_cancel(plimsoll_session* session);
 /* The result of the last run. */
 int plimsoll_output(const plimsoll_session* session, int index, plimsoll_tensor* tensor);
 

@@ -17,6 +17,14 @@ void increment(const void* const* buffers, int64_t begin, int64_t end) {
   for (int64_t i = begin * kTile; i < end * kTile; ++i) y[i] = x[i] + 1;
 }
 
+// z = x + y
+void sum(const void* const* buffers, int64_t begin, int64_t end) {
+  const float* x = buffers[0];
+  const float* y = buffers[1];
+  float* z = (float*)buffers[2];
+  for (int64_t i = begin * kTile; i < end * kTile; ++i) z[i] = x[i] + y[i];
+}
+
 // Whether the iteration number is below 4: a loop's condition.
 void below_four(const void* const* buffers, int64_t begin, int64_t end) {
   *(uint8_t*)buffers[1] = *(const int64_t*)buffers[0] < 4;

@@ -41,6 +41,21 @@ void PlanBuilder::UseKernels(const std::string& path, const std::vector<std::str
   for (const std::string& symbol : symbols) code->add_symbols(symbol);
 }
 
+void PlanBuilder::UseCuda(const std::string& architecture, const std::string& text,
+                          const std::vector<std::string>& symbols, const std::string& binary) {
+  plan::Target* target = plan().mutable_target();
+  target->Clear();
+  target->set_kind(plan::Target::CUDA);
+  target->set_architecture(architecture);
+  contents_.code.push_back({"code/kernels.ptx", text});
+  plan::Code* code = plan().add_code();
+  code->set_member("code/kernels.ptx");
+  for (const std::string& symbol : symbols) code->add_symbols(symbol);
+  if (binary.empty()) return;
+  contents_.code.push_back({"code/kernels.cubin", binary});
+  code->set_binary("code/kernels.cubin");
+}
+
 int PlanBuilder::AddWeight(const std::string& name, const plan::TensorType& type, const void* bytes) {
   weight_bytes_.emplace_back(static_cast<const char*>(bytes), *plan::ByteSize(type));
   plan::Weight* weight = plan().add_weights();
@@ -90,7 +105,8 @@ plan::Command& PlanBuilder::Add(plan::Program& program, const std::string& node,
                                 const std::vector<int>& writes) {
   plan::Command* command = program.add_commands();
   command->set_node(node);
-  for (const auto& [list, access] : {std::pair(&reads, plan::Operand::READ), std::pair(&writes, plan::Operand::WRITE)}) {
+  for (const auto& [list, access] :
+       {std::pair(&reads, plan::Operand::READ), std::pair(&writes, plan::Operand::WRITE)}) {
     for (int buffer : *list) {
       plan::Operand* operand = command->add_operands();
       operand->set_buffer(buffer);
@@ -103,15 +119,23 @@ plan::Command& PlanBuilder::Add(plan::Program& program, const std::string& node,
 
 void PlanBuilder::Launch(plan::Program& program, const std::string& symbol, int64_t tiles,
                          const std::vector<int>& reads, const std::vector<int>& writes) {
-  plan::Launch* launch = Add(program, symbol, reads, writes).mutable_launch();
-  launch->set_symbol(symbol);
-  launch->set_tiles(tiles);
-  launch->set_tiles_per_task(1);
+  *Add(program, symbol, reads, writes).mutable_launch() = MakeLaunch(symbol, tiles);
 }
 
-void PlanBuilder::Copy(plan::Program& program, int from, int to) {
-  Add(program, "copy", {from}, {to}).mutable_copy();
+plan::Launch PlanBuilder::MakeLaunch(const std::string& symbol, int64_t tiles) const {
+  plan::Launch launch;
+  launch.set_symbol(symbol);
+  if (contents_.plan.target().kind() == plan::Target::CUDA) {
+    for (const int64_t size : {tiles, int64_t{1}, int64_t{1}}) launch.add_grid(size);
+    for (const int64_t size : {4, 1, 1}) launch.add_block(size);
+    return launch;
+  }
+  launch.set_tiles(tiles);
+  launch.set_tiles_per_task(1);
+  return launch;
 }
+
+void PlanBuilder::Copy(plan::Program& program, int from, int to) { Add(program, "copy", {from}, {to}).mutable_copy(); }
 
 void PlanBuilder::Fill(plan::Program& program, int to, const std::string& pattern) {
   Add(program, "fill", {}, {to}).mutable_fill()->set_pattern(pattern);

@@ -24,6 +24,10 @@ class PlanBuilder {
 
   // The shared object at `path` becomes code 0.
   void UseKernels(const std::string& path, const std::vector<std::string>& symbols);
+  // The plan is for CUDA from now on, with the kernels' text (and, if given, the same assembled) as code 0. Launches
+  // then have one block of 4 threads a tile.
+  void UseCuda(const std::string& architecture, const std::string& text, const std::vector<std::string>& symbols,
+               const std::string& binary = "");
   // Returns the weight's index. `bytes` are copied.
   int AddWeight(const std::string& name, const plan::TensorType& type, const void* bytes);
 
@@ -39,6 +43,7 @@ class PlanBuilder {
                      const std::vector<int>& writes);
   void Launch(plan::Program& program, const std::string& symbol, int64_t tiles, const std::vector<int>& reads,
               const std::vector<int>& writes);
+  plan::Launch MakeLaunch(const std::string& symbol, int64_t tiles) const;
   void Copy(plan::Program& program, int from, int to);
   void Fill(plan::Program& program, int to, const std::string& pattern);
 
