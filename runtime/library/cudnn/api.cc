@@ -1,0 +1,78 @@
+#include "runtime/library/cudnn/api.h"
+
+#include <atomic>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/library/nvidia/shared_library.h"
+
+namespace plimsoll::runtime::cudnn {
+namespace {
+
+std::atomic<const Api*> replacement{nullptr};
+
+template <typename Function>
+nvidia::Symbol Into(const char* name, Function& function) {
+  return {name, reinterpret_cast<void**>(&function)};
+}
+
+absl::StatusOr<const Api*> OpenLibrary() {
+  static Api api;
+  const std::vector<nvidia::Symbol> symbols = {
+      Into("cudnnGetVersion", api.GetVersion),
+      Into("cudnnGetErrorString", api.GetErrorString),
+      Into("cudnnCreate", api.Create),
+      Into("cudnnDestroy", api.Destroy),
+      Into("cudnnSetStream", api.SetStream),
+      Into("cudnnCreateTensorDescriptor", api.CreateTensorDescriptor),
+      Into("cudnnSetTensorNdDescriptor", api.SetTensorNdDescriptor),
+      Into("cudnnDestroyTensorDescriptor", api.DestroyTensorDescriptor),
+      Into("cudnnCreateFilterDescriptor", api.CreateFilterDescriptor),
+      Into("cudnnSetFilterNdDescriptor", api.SetFilterNdDescriptor),
+      Into("cudnnDestroyFilterDescriptor", api.DestroyFilterDescriptor),
+      Into("cudnnCreateConvolutionDescriptor", api.CreateConvolutionDescriptor),
+      Into("cudnnSetConvolutionNdDescriptor", api.SetConvolutionNdDescriptor),
+      Into("cudnnSetConvolutionMathType", api.SetConvolutionMathType),
+      Into("cudnnSetConvolutionGroupCount", api.SetConvolutionGroupCount),
+      Into("cudnnDestroyConvolutionDescriptor", api.DestroyConvolutionDescriptor),
+      Into("cudnnCreateActivationDescriptor", api.CreateActivationDescriptor),
+      Into("cudnnSetActivationDescriptor", api.SetActivationDescriptor),
+      Into("cudnnDestroyActivationDescriptor", api.DestroyActivationDescriptor),
+      Into("cudnnGetConvolutionForwardAlgorithm_v7", api.GetForwardAlgorithm),
+      Into("cudnnGetConvolutionForwardWorkspaceSize", api.GetForwardWorkspaceSize),
+      Into("cudnnConvolutionForward", api.Forward),
+      Into("cudnnConvolutionBiasActivationForward", api.BiasActivationForward),
+      Into("cudnnGetConvolutionBackwardDataAlgorithm_v7", api.GetBackwardDataAlgorithm),
+      Into("cudnnGetConvolutionBackwardDataWorkspaceSize", api.GetBackwardDataWorkspaceSize),
+      Into("cudnnConvolutionBackwardData", api.BackwardData),
+      Into("cudnnTransformTensor", api.TransformTensor),
+      Into("cudnnAddTensor", api.AddTensor),
+  };
+  if (absl::Status opened = nvidia::OpenShared({"libcudnn.so.9"}, symbols); !opened.ok()) {
+    return absl::UnavailableError(absl::StrCat("cuDNN cannot be opened: ", opened.message()));
+  }
+  const size_t version = api.GetVersion();   // major * 10000 + minor * 100 + patch
+  if (version / 10000 != 9) return absl::UnavailableError(absl::StrCat("cuDNN says version ", version, "; 9 is known"));
+  return &api;
+}
+
+}  // namespace
+
+absl::StatusOr<const Api*> Open() {
+  if (const Api* api = replacement.load(); api != nullptr) return api;
+  static const absl::StatusOr<const Api*> library = OpenLibrary();
+  return library;
+}
+
+void Replace(const Api* api) { replacement.store(api); }
+
+absl::Status ToStatus(const Api& api, int status, const char* call) {
+  if (status == kSuccess) return absl::OkStatus();
+  const char* text = api.GetErrorString(status);
+  const std::string message = absl::StrCat(call, ": ", text != nullptr ? text : "an unknown status", " (", status, ")");
+  if (status == kHostAllocationFailed || status == kDeviceAllocationFailed) return absl::ResourceExhaustedError(message);
+  if (status / 1000 * 1000 == kNotSupported) return absl::UnimplementedError(message);
+  if (status / 1000 == 1) return absl::UnavailableError(message);
+  return absl::InternalError(message);
+}
+
+}  // namespace plimsoll::runtime::cudnn

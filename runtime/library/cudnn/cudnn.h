@@ -1,0 +1,19 @@
+// Convolutions by cuDNN, and the packing of their weights (a strided copy, no arithmetic). library.h describes the two functions.
+#pragma once
+
+#include <memory>
+
+#include "runtime/library/library.h"
+
+namespace plimsoll::runtime::cudnn {
+
+// By the rules of layer.h alone. With channels last the weights are wanted with theirs last too: packed, or kUnimplemented
+// where they are neither so nor constant.
+absl::StatusOr<Requirements> Query(const plan::LibraryOp& op, const plan::Target& target, bool constant_weights);
+
+// op.workspace_bytes may be any: algorithms are chosen among those that it suffices for. kUnimplemented too where
+// options.alignments has less than 16.
+absl::StatusOr<std::unique_ptr<PreparedOp>> Prepare(const plan::LibraryOp& op, const plan::Target& target,
+                                                    const PrepareOptions& options);
+
+}  // namespace plimsoll::runtime::cudnn

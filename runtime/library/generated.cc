@@ -1,0 +1,38 @@
+#include "runtime/library/generated.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace plimsoll::runtime {
+namespace {
+
+bool IsFloat(plan::DataType type) {
+  return type == plan::F32 || type == plan::F64 || type == plan::F16 || type == plan::BF16;
+}
+bool IsByte(plan::DataType type) { return type == plan::I8 || type == plan::U8; }
+
+absl::Status CheckProduct(plan::DataType a, plan::DataType b, plan::DataType result) {
+  if (IsFloat(a) && a == b && (result == a || result == plan::F32)) return absl::OkStatus();
+  if (IsByte(a) && IsByte(b) && result == plan::I32) return absl::OkStatus();
+  return absl::UnimplementedError(absl::StrCat("no generated kernel for products of ", plan::DataType_Name(a), " and ",
+                                               plan::DataType_Name(b), " in ", plan::DataType_Name(result)));
+}
+
+}  // namespace
+
+absl::Status CheckGenerated(const plan::LibraryOp& op) {
+  switch (op.op_case()) {
+    case plan::LibraryOp::kMatmul:
+      return CheckProduct(op.matmul().a().dtype(), op.matmul().b().dtype(), op.matmul().dst().dtype());
+    case plan::LibraryOp::kConvolution:
+      return CheckProduct(op.convolution().src().dtype(), op.convolution().weights().dtype(),
+                          op.convolution().dst().dtype());
+    case plan::LibraryOp::kPool:
+      if (IsFloat(op.pool().src().dtype())) return absl::OkStatus();
+      return absl::UnimplementedError(
+          absl::StrCat("no generated kernel for poolings of ", plan::DataType_Name(op.pool().src().dtype())));
+    case plan::LibraryOp::OP_NOT_SET: return absl::UnimplementedError("an operation of no known kind");
+    default: return absl::OkStatus();
+  }
+}
+
+}  // namespace plimsoll::runtime

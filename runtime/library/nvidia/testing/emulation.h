@@ -1,0 +1,33 @@
+// What the emulations of NVIDIA's libraries share: device memory and streams, which something else gives them, and the
+// elements of their types.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+
+#include "ir/plan/types.pb.h"
+
+namespace plimsoll::runtime::nvidia {
+
+struct EmulationHost {
+  // Where the host finds `bytes` bytes of device memory; null where they are no device memory (the call then fails as an
+  // illegal address would). Default: the same address.
+  std::function<void*(const void* device, int64_t bytes)> address = [](const void* device, int64_t) {
+    return const_cast<void*>(device);
+  };
+  // Puts work into a stream. Default: it is done at once.
+  std::function<void(void* stream, std::function<void()> work)> enqueue = [](void*, std::function<void()> work) { work(); };
+};
+
+// Reads and writes elements, rounding to nearest even.
+double LoadElement(plan::DataType type, const void* base, int64_t index);
+void StoreElement(plan::DataType type, void* base, int64_t index, double value);
+
+// With 10 bits of mantissa, as TF32 has.
+double RoundToTf32(double value);
+
+double GeluTanh(double x);
+
+}  // namespace plimsoll::runtime::nvidia
