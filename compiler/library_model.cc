@@ -16,9 +16,16 @@ const absl::StatusOr<runtime::Requirements>& RuntimeLibraryModel::Query(const pl
 absl::StatusOr<passes::LibraryAnswer> RuntimeLibraryModel::Ask(mlir::Operation* op, bool constant_weights) {
   absl::StatusOr<LibraryTranslation> translation = TranslateToLibrary(op);
   if (!translation.ok()) return translation.status();
-  const absl::StatusOr<runtime::Requirements>& requirements = Query(translation->op, constant_weights);
+  translation->op.set_library(runtime::LibraryFor(translation->op, target_));
+  const absl::StatusOr<runtime::Requirements>* asked = &Query(translation->op, constant_weights);
+  if (absl::IsUnimplemented(asked->status()) && target_.kind() == plan::Target::CUDA) {
+    translation->op.clear_library();   // weights that cannot be packed: a generated kernel takes any
+    asked = &Query(translation->op, constant_weights);
+  }
+  const absl::StatusOr<runtime::Requirements>& requirements = *asked;
   if (!requirements.ok()) return requirements.status();
   passes::LibraryAnswer answer;
+  answer.library = translation->op.library();
   answer.workspace_bytes = requirements->workspace_bytes;
   for (const runtime::PackedOperand& packed : requirements->packed) {
     if (packed.operand >= static_cast<int>(translation->operands.size()) ||
@@ -29,6 +36,12 @@ absl::StatusOr<passes::LibraryAnswer> RuntimeLibraryModel::Ask(mlir::Operation* 
     answer.packed.push_back({static_cast<unsigned>(translation->operands[packed.operand]), packed.bytes});
   }
   return answer;
+}
+
+std::string RuntimeLibraryModel::LibraryOf(mlir::Operation* op) {
+  if (target_.kind() == plan::Target::CPU) return runtime::LibraryFor({}, target_);   // it has but one
+  absl::StatusOr<LibraryTranslation> translation = TranslateToLibrary(op);
+  return translation.ok() ? runtime::LibraryFor(translation->op, target_) : "";
 }
 
 absl::StatusOr<int64_t> RuntimeLibraryModel::Workspace(const plan::LibraryOp& op) {

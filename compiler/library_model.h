@@ -15,6 +15,7 @@ class RuntimeLibraryModel : public passes::LibraryModel {
   explicit RuntimeLibraryModel(const plan::Target& target) : target_(target) {}
 
   absl::StatusOr<passes::LibraryAnswer> Ask(mlir::Operation* op, bool constant_weights) override;
+  std::string LibraryOf(mlir::Operation* op) override;
   // Of an operation of the plan, such as packing.
   absl::StatusOr<int64_t> Workspace(const plan::LibraryOp& op);
 

@@ -10,6 +10,8 @@ absl::StatusOr<SelectedCall> SelectedCallOf(mlir::Operation* op) {
   auto workspace = op->getAttrOfType<mlir::IntegerAttr>(passes::kWorkspaceAttribute);
   if (!workspace) return absl::InternalError("the select pass did not see it");
   SelectedCall call{*std::move(translation), {}};
+  auto library = op->getAttrOfType<mlir::StringAttr>(passes::kLibraryAttribute);
+  call.translation.op.set_library(library ? library.getValue().str() : "");
   call.packed_bytes.assign(call.translation.operands.size(), 0);
   if (auto list = op->getAttrOfType<mlir::DenseI64ArrayAttr>(passes::kPackedAttribute)) {
     for (int64_t i = 0; i + 1 < list.size(); i += 2) {

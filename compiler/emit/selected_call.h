@@ -6,7 +6,7 @@
 namespace plimsoll::compiler {
 
 struct SelectedCall {
-  LibraryTranslation translation;   // its `op` is complete
+  LibraryTranslation translation;   // its `op` is complete, the library's name included
   // By operand in the library's order: bytes in the library's layout; 0: as it is.
   std::vector<int64_t> packed_bytes;
 };

@@ -72,7 +72,8 @@ std::optional<double> ScalarOf(mlir::Value value) {
 
 class Folder {
  public:
-  Folder(mlir::Operation* op, LoadTime& load_time) : op_(op), load_time_(load_time), builder_(op) {}
+  Folder(mlir::Operation* op, LoadTime& load_time, LibraryModel* library)
+      : op_(op), load_time_(load_time), library_(library), builder_(op) {}
 
   void Run() {
     mlir::RankedTensorType type = TypeOf(op_->getResult(0));
@@ -115,6 +116,20 @@ class Folder {
     return convolution && !convolution.getChannelsLast() ? 1 : TypeOf(op_->getResult(0)).getRank() - 1;
   }
 
+  // Whether the operation stays with the library that computes it when it is changed so.
+  bool StaysWithLibrary(llvm::function_ref<void(mlir::Operation*)> change) {
+    if (library_ == nullptr) return true;
+    const std::string library = library_->LibraryOf(op_);
+    if (library.empty()) return true;
+    mlir::OpBuilder::InsertionGuard guard(builder_);
+    builder_.setInsertionPointAfter(op_);
+    mlir::Operation* changed = builder_.clone(*op_);
+    change(changed);
+    const bool stays = library_->LibraryOf(changed) == library;
+    changed->erase();
+    return stays;
+  }
+
   // The operation takes the user's place.
   bool Replace(mlir::Operation* user) {
     mlir::Location location = builder_.getFusedLoc({op_->getLoc(), user->getLoc()});
@@ -126,13 +141,17 @@ class Folder {
 
   bool AddPostOp(mlir::DictionaryAttr post_op, mlir::Operation* user, mlir::Value operand) {
     if (post_ops().size() >= kMostPostOps) return false;
-    llvm::SmallVector<mlir::Attribute> list(post_ops());
-    list.push_back(post_op);
-    if (operand) {
-      if (auto dot = llvm::dyn_cast<graph::DotGeneralOp>(op_)) dot.getPostOperandsMutable().append(operand);
-      if (auto convolution = llvm::dyn_cast<graph::ConvolutionOp>(op_)) convolution.getPostOperandsMutable().append(operand);
-    }
-    op_->setAttr("post_ops", builder_.getArrayAttr(list));
+    auto add = [&, list = llvm::SmallVector<mlir::Attribute>(post_ops())](mlir::Operation* op) mutable {
+      list.push_back(post_op);
+      if (operand) {
+        if (auto dot = llvm::dyn_cast<graph::DotGeneralOp>(op)) dot.getPostOperandsMutable().append(operand);
+        if (auto convolution = llvm::dyn_cast<graph::ConvolutionOp>(op)) convolution.getPostOperandsMutable().append(operand);
+      }
+      op->setAttr("post_ops", builder_.getArrayAttr(list));
+      list.pop_back();
+    };
+    if (!StaysWithLibrary(add)) return false;
+    add(op_);
     return Replace(user);
   }
 
@@ -168,13 +187,16 @@ class Folder {
   bool Bias(llvm::StringRef function, mlir::Value other, mlir::Operation* user) {
     if (function != "add" || !IsChannels(other)) return false;
     if (auto dot = llvm::dyn_cast<graph::DotGeneralOp>(op_)) {
-      if (dot.getBias()) return false;
-      dot.getBiasMutable().assign(other);
+      auto set = [&](mlir::Operation* op) { llvm::cast<graph::DotGeneralOp>(op).getBiasMutable().assign(other); };
+      if (dot.getBias() || !StaysWithLibrary(set)) return false;
+      set(dot);
       return Replace(user);
     }
     auto convolution = llvm::cast<graph::ConvolutionOp>(op_);
     if (!load_time_.Contains(other)) return false;
     if (convolution.getBias() && !load_time_.Contains(convolution.getBias())) return false;
+    auto set = [&](mlir::Operation* op) { llvm::cast<graph::ConvolutionOp>(op).getBiasMutable().assign(other); };
+    if (!convolution.getBias() && !StaysWithLibrary(set)) return false;
     mlir::Value bias = Reshaped(other, {TypeOf(other).getNumElements()});
     if (convolution.getBias()) bias = Combine<graph::AddOp>(convolution.getBias(), bias);
     if (!bias) return false;
@@ -231,31 +253,66 @@ class Folder {
 
   mlir::Operation* op_;
   LoadTime& load_time_;
+  LibraryModel* library_;   // may be null
   mlir::OpBuilder builder_;
+};
+
+// A library that takes some post-operations alone.
+class FewPostOps : public LibraryModel {
+ public:
+  explicit FewPostOps(llvm::SmallVector<std::string> takes) : takes_(std::move(takes)) {}
+
+  absl::StatusOr<LibraryAnswer> Ask(mlir::Operation* op, bool) override { return LibraryAnswer{LibraryOf(op)}; }
+  std::string LibraryOf(mlir::Operation* op) override {
+    bool takes = true;
+    if (auto dot = llvm::dyn_cast<graph::DotGeneralOp>(op); dot && dot.getBias()) takes &= Takes("bias");
+    if (auto convolution = llvm::dyn_cast<graph::ConvolutionOp>(op); convolution && convolution.getBias()) takes &= Takes("bias");
+    if (auto list = op->getAttrOfType<mlir::ArrayAttr>("post_ops")) {
+      for (mlir::Attribute entry : list) {
+        takes &= Takes(llvm::cast<mlir::StringAttr>(llvm::cast<mlir::DictionaryAttr>(entry).get("function")).getValue());
+      }
+    }
+    return takes ? "few" : "";
+  }
+
+ private:
+  bool Takes(llvm::StringRef what) const { return llvm::is_contained(takes_, what.str()); }
+
+  llvm::SmallVector<std::string> takes_;
 };
 
 class PostOpsPass : public mlir::PassWrapper<PostOpsPass, mlir::OperationPass<mlir::func::FuncOp>> {
  public:
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(PostOpsPass)
 
+  PostOpsPass() = default;
+  PostOpsPass(const PostOpsPass& other) : PassWrapper(other), library_(other.library_) {}
+  explicit PostOpsPass(LibraryModel* library) : library_(library) {}
+
   llvm::StringRef getArgument() const override { return "plimsoll-post-ops"; }
   llvm::StringRef getDescription() const override { return "Scale, bias, activation and residual go into contractions"; }
 
   void runOnOperation() override {
+    FewPostOps few(llvm::SmallVector<std::string>(takes_.begin(), takes_.end()));
+    LibraryModel* library = takes_.empty() ? library_ : &few;
     LoadTime load_time(getOperation());
     llvm::SmallVector<mlir::Operation*> contractions;
     getOperation()->walk([&](mlir::Operation* op) {
       if (llvm::isa<graph::DotGeneralOp, graph::ConvolutionOp>(op)) contractions.push_back(op);
     });
-    for (mlir::Operation* op : contractions) Folder(op, load_time).Run();
+    for (mlir::Operation* op : contractions) Folder(op, load_time, library).Run();
   }
+
+ private:
+  ListOption<std::string> takes_{*this, "takes", llvm::cl::desc("what the library takes: bias, functions; empty: all")};
+  LibraryModel* library_ = nullptr;
 };
 
 }  // namespace
 
-std::unique_ptr<mlir::Pass> CreatePostOpsPass() { return std::make_unique<PostOpsPass>(); }
+std::unique_ptr<mlir::Pass> CreatePostOpsPass(LibraryModel* library) { return std::make_unique<PostOpsPass>(library); }
 void RegisterPostOpsPass() {
-  mlir::registerPass([]() -> std::unique_ptr<mlir::Pass> { return CreatePostOpsPass(); });
+  mlir::registerPass([]() -> std::unique_ptr<mlir::Pass> { return std::make_unique<PostOpsPass>(); });
 }
 
 }  // namespace plimsoll::passes

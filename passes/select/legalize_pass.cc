@@ -180,6 +180,7 @@ class LackingLibrary : public LibraryModel {
     if (llvm::is_contained(lacks_, element)) return absl::UnimplementedError("no " + element);
     return LibraryAnswer();
   }
+  std::string LibraryOf(mlir::Operation*) override { return ""; }
 
  private:
   llvm::SmallVector<std::string> lacks_;

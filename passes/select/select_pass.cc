@@ -74,6 +74,7 @@ class SelectPass : public mlir::PassWrapper<SelectPass, mlir::OperationPass<mlir
       return false;
     }
     call->setAttr(kWorkspaceAttribute, builder.getI64IntegerAttr(answer->workspace_bytes));
+    if (!answer->library.empty()) call->setAttr(kLibraryAttribute, builder.getStringAttr(answer->library));
     llvm::SmallVector<int64_t> packed;
     for (auto [operand, bytes] : answer->packed) packed.append({static_cast<int64_t>(operand), bytes});
     if (!packed.empty()) call->setAttr(kPackedAttribute, builder.getDenseI64ArrayAttr(packed));

@@ -10,7 +10,7 @@
 
 namespace plimsoll::passes {
 
-// Sets kWorkspaceAttribute and kPackedAttribute on all library operations. Weights are packed where every use of theirs
+// Sets kWorkspaceAttribute, kLibraryAttribute and kPackedAttribute on all library operations. Weights are packed where every use of theirs
 // is a library call that wants them so: packing a weight that is read plain too would hold it twice.
 // Where the library cannot do an operation, `refusals` gets a line naming the node, and the pass fails at its end.
 std::unique_ptr<mlir::Pass> CreateSelectPass(LibraryModel& library, std::vector<absl::Status>& refusals);
