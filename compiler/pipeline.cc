@@ -47,7 +47,7 @@ std::vector<Stage> Stages(RuntimeLibraryModel* library, std::vector<absl::Status
          manager.addPass(passes::CreateSimplifyPass());
          manager.addPass(mlir::createCSEPass());
        }},
-      {"post-ops", false, [](mlir::OpPassManager& manager) { manager.addPass(passes::CreatePostOpsPass()); }},
+      {"post-ops", false, [=](mlir::OpPassManager& manager) { manager.addPass(passes::CreatePostOpsPass(library)); }},
       {"fuse", false,
        [](mlir::OpPassManager& manager) {
          manager.addPass(passes::CreateFusePass([](llvm::ArrayRef<mlir::Operation*> ops, llvm::ArrayRef<mlir::Value> results) {

@@ -144,7 +144,6 @@ absl::StatusOr<LibraryTranslation> Translate(graph::DotGeneralOp op) {
   }
 
   LibraryTranslation translation;
-  translation.op.set_library("onednn");
   plan::Matmul& matmul = *translation.op.mutable_matmul();
   absl::Status status = SetDesc(*matmul.mutable_a(), op.getLhs(), Merged(a, merge));
   status.Update(SetDesc(*matmul.mutable_b(), op.getRhs(),
@@ -195,7 +194,6 @@ absl::StatusOr<LibraryTranslation> Translate(graph::ConvolutionOp op) {
     return desc;
   };
   LibraryTranslation translation;
-  translation.op.set_library("onednn");
   plan::Convolution& convolution = *translation.op.mutable_convolution();
   absl::StatusOr<plan::MemoryDesc> src = view(op.getOperand()), dst = view(op.getResult());
   if (!src.ok()) return src.status();
@@ -232,7 +230,6 @@ absl::StatusOr<LibraryTranslation> Translate(graph::ConvolutionOp op) {
 
 absl::StatusOr<LibraryTranslation> Translate(graph::PoolOp op) {
   LibraryTranslation translation;
-  translation.op.set_library("onednn");
   translation.operands = {0};
   plan::Pool& pool = *translation.op.mutable_pool();
   switch (op.getKind()) {
@@ -265,7 +262,6 @@ absl::StatusOr<LibraryTranslation> Translate(graph::PoolOp op) {
 
 absl::StatusOr<LibraryTranslation> Translate(graph::RecurrentOp op) {
   LibraryTranslation translation;
-  translation.op.set_library("onednn");
   plan::Recurrent& recurrent = *translation.op.mutable_recurrent();
   const std::pair<const char*, plan::Recurrent::Cell> cells[] = {
       {"lstm", plan::Recurrent::LSTM}, {"gru", plan::Recurrent::GRU},

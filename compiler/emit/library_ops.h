@@ -11,7 +11,7 @@
 namespace plimsoll::compiler {
 
 struct LibraryTranslation {
-  plan::LibraryOp op;          // without workspace and packed layouts
+  plan::LibraryOp op;          // without library, workspace and packed layouts
   // The graph's operand numbers in the library's order, the post-operands included; results follow in order.
   std::vector<int> operands;
   // Result 0 overwrites this operand of the graph (a `sum` post-op): not among `operands`. -1: none.
