@@ -15,6 +15,7 @@
 #include "tools/plimsoll/compiler_plugin.h"
 #include "tools/plimsoll/execution.h"
 #include "tools/plimsoll/inputs.h"
+#include "tools/plimsoll/profile.h"
 #include "tools/plimsoll/random_weights.h"
 #include "tools/plimsoll/text.h"
 
@@ -30,70 +31,6 @@ struct BenchFlags {
   CompileFlags compile;
 };
 
-constexpr size_t kProfileLines = 40;
-
-struct CommandTime {
-  int command = 0;
-  double seconds = 0;  // median of the timed runs
-};
-
-// The time of each outermost command; a branch's or a loop's holds its body's. Longest first.
-absl::StatusOr<std::vector<CommandTime>> Profile(runtime::Session& session, int runs) {
-  using Clock = std::chrono::steady_clock;
-  const int count = session.program().plan().run().commands_size();
-  std::vector<std::vector<double>> samples(count);
-  for (int run = 0; run < runs; ++run) {
-    auto last = Clock::now();
-    absl::Status status = session.Run([&](int command) {
-      const auto now = Clock::now();
-      samples[command].push_back(std::chrono::duration<double>(now - last).count());
-      last = Clock::now();
-    });
-    if (!status.ok()) return status;
-  }
-  std::vector<CommandTime> times;
-  for (int i = 0; i < count; ++i) {
-    if (samples[i].empty()) continue;
-    std::nth_element(samples[i].begin(), samples[i].begin() + samples[i].size() / 2, samples[i].end());
-    times.push_back({i, samples[i][samples[i].size() / 2]});
-  }
-  std::stable_sort(times.begin(), times.end(), [](const CommandTime& a, const CommandTime& b) { return a.seconds > b.seconds; });
-  return times;
-}
-
-// What a command does, in few words.
-std::string Describe(const plan::Command& command) {
-  switch (command.kind_case()) {
-    case plan::Command::kLaunch: return command.launch().symbol();
-    case plan::Command::kLibraryCall: {
-      const plan::LibraryOp& op = command.library_call().op();
-      const auto* field = plan::LibraryOp::descriptor()->FindFieldByNumber(op.op_case());
-      return field == nullptr ? "library call" : std::string(field->name());
-    }
-    case plan::Command::kCopy: return "copy";
-    case plan::Command::kFill: return "fill";
-    case plan::Command::kHostCall: return command.host_call().function();
-    case plan::Command::kBranch: return "branch";
-    case plan::Command::kLoop: return "loop";
-    default: return "other";
-  }
-}
-
-void ShowProfile(const plan::Plan& plan, const std::vector<CommandTime>& times, Json& json, bool as_json) {
-  double total = 0;
-  for (const CommandTime& time : times) total += time.seconds;
-  if (!as_json) std::printf("\n%10s %6s %8s  %-32s %s\n", "time", "share", "GFLOP/s", "command", "node");
-  for (size_t i = 0; i < times.size(); ++i) {
-    const plan::Command& command = plan.run().commands(times[i].command);
-    json["profile"].push_back({{"command", times[i].command}, {"seconds", times[i].seconds}, {"kind", Describe(command)}, {"node", command.node()}});
-    if (as_json || i >= kProfileLines) continue;
-    const std::string what = absl::StrCat(times[i].command, " ", Describe(command));
-    std::printf("%10s %5.1f%% %8.1f  %-32.32s %.80s\n", FormatSeconds(times[i].seconds).c_str(), 100 * times[i].seconds / total,
-                command.flops() / times[i].seconds / 1e9, what.c_str(), command.node().c_str());
-  }
-  if (!as_json) std::printf("%10s %5.1f%%  of %zu commands\n", FormatSeconds(total).c_str(), 100.0, times.size());
-}
-
 // A field of /proc/self/status in bytes, as VmRSS or VmHWM; 0 if it is not there.
 int64_t ProcessBytes(const std::string& field) {
   std::ifstream status("/proc/self/status");
@@ -106,6 +43,31 @@ int64_t ProcessBytes(const std::string& field) {
     }
   }
   return 0;
+}
+
+// Memory of the GPU, planned and measured, and what the libraries could not do.
+void AddDevice(const runtime::Program& program, const runtime::Session& session, Json& json, bool as_json) {
+  const runtime::DeviceUsage usage = program.device_usage();
+  const int64_t process = program.device().MemoryUsage().process_bytes;
+  json["device"] = program.device().name();
+  json["device_memory"] = {{"planned_peak_bytes", program.plan().certificate().peak_bytes()},
+                           {"planned_bytes", usage.planned_bytes},
+                           {"planned_reserve_bytes", usage.planned_reserve_bytes},
+                           {"measured_reserve_bytes", usage.measured_reserve_bytes},
+                           {"process_bytes", process}};
+  json["graphs"] = session.graph_count();
+  json["fallbacks"] = Json::array();
+  for (const runtime::Fallback& fallback : session.fallbacks()) {
+    json["fallbacks"].push_back({{"command", fallback.command}, {"reason", std::string(fallback.reason.message())}});
+  }
+  if (as_json) return;
+  std::printf("device    %s: the process holds %s, planned %s\n", program.device().name().c_str(),
+              process < 0 ? "an unknown number of bytes" : FormatBytes(process).c_str(),
+              FormatBytes(program.plan().certificate().peak_bytes()).c_str());
+  if (!session.fallbacks().empty()) {
+    std::printf("fallback  %zu library calls are generated kernels; the first: %s\n", session.fallbacks().size(),
+                std::string(session.fallbacks()[0].reason.message()).c_str());
+  }
 }
 
 Tensors Zeros(const plan::Plan& plan) {
@@ -202,6 +164,8 @@ Outcome Bench(const BenchFlags& flags, bool json) {
   outcome.json["process_base_bytes"] = base_bytes;
   outcome.json["arena_bytes"] = (*session)->arena_bytes();
   outcome.json["resident_weight_bytes"] = program->resident_weight_bytes();
+  const plan::Target& target = program->plan().target();
+  if (target.kind() == plan::Target::CUDA) AddDevice(*program, **session, outcome.json, json);
   if (!json) {
     std::printf("latency   median %s, p90 %s, least %s over %zu runs\n", FormatSeconds(quantile(0.5)).c_str(), FormatSeconds(quantile(0.9)).c_str(),
                 FormatSeconds(seconds.front()).c_str(), seconds.size());

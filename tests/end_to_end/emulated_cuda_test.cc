@@ -1,0 +1,82 @@
+// Whole models as CUDA plans on the emulated GPU, against their stored outputs.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <string>
+#include <tuple>
+
+#include "tests/emulation/run_emulated.h"
+#include "tests/end_to_end/collections.h"
+#include "tools/plimsoll/data_set.h"
+
+namespace plimsoll::cli {
+namespace {
+
+struct Way {
+  const char* name;
+  const char* precision;
+  double rms;       // of the outputs' root mean square; 0: element by element
+  bool libraries;   // cuBLASLt and cuDNN, or generated kernels alone
+  int streams;
+};
+constexpr Way kKernels = {"kernels", "f32", 0, false, 4};
+constexpr Way kLibraries = {"libraries", "f32", 0, true, 1};
+constexpr Way kBf16 = {"bf16", "bf16", 0.15, true, 4};
+constexpr Way kF16 = {"f16", "f16", 0.03, false, 1};
+
+void RunModel(const std::string& folder, const Way& way) {
+  const std::string model = folder + "/model.onnx";
+  auto check = Compiler().check(model, {});
+  ASSERT_TRUE(check.ok()) << check.status();
+  auto sets = FindDataSets(folder);
+  ASSERT_TRUE(sets.ok()) << sets.status();
+  uint64_t seed = 1;
+  for (const DataSet& set : *sets) {
+    SCOPED_TRACE(set.name);
+    auto inputs = ReadTensors(set.folder, "input", InputNamesOf(*check));
+    ASSERT_TRUE(inputs.ok()) << inputs.status();
+    emulation::EmulatedGpu gpu({.seed = seed++, .libraries = way.libraries});
+    compiler::Options options;
+    options.target = "cuda:sm_80";
+    options.precision = way.precision;
+    options.streams = way.streams;
+    auto program = emulation::CompileAndLoad(gpu, Compiler(), model, options, *inputs);
+    if (absl::IsUnavailable(program.status())) GTEST_SKIP() << program.status();
+    ASSERT_TRUE(program.ok()) << program.status();
+    {
+      auto session = runtime::Session::Create(*program);
+      ASSERT_TRUE(session.ok()) << session.status();
+      auto expected = ReadTensors(set.folder, "output", OutputNames((*program)->plan()));
+      ASSERT_TRUE(expected.ok()) << expected.status();
+      ASSERT_FALSE(expected->empty());
+      Tolerance tolerance = ToleranceOf(*check);
+      if (way.rms > 0) tolerance.rms = way.rms;
+      for (int run = 0; run < 2; ++run) {   // the second over what the first left
+        auto outputs = RunOnce(**session, *inputs);
+        ASSERT_TRUE(outputs.ok()) << outputs.status();
+        for (const auto& [name, tensor] : *expected) {
+          ASSERT_TRUE(outputs->count(name)) << name;
+          const Difference difference = Compare(outputs->at(name), tensor, tolerance);
+          EXPECT_TRUE(difference.equal) << name << ": " << difference.reason;
+        }
+      }
+    }
+    const plan::Plan& plan = (*program)->plan();
+    printf("%s: %d commands on %d streams, %ld kernels launched\n", set.name.c_str(), plan.run().commands_size(),
+           std::max(1, plan.run().streams()), static_cast<long>(gpu.launches()));
+    // What a plan takes is what was allocated, to the byte.
+    EXPECT_EQ((*program)->device_usage().planned_bytes, gpu.driver().peak_bytes());
+    program->reset();
+    EXPECT_EQ(gpu.violation(), "");
+  }
+}
+
+class EmulatedModel : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(EmulatedModel, ByGeneratedKernels) { RunModel(GetParam(), kKernels); }
+
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EmulatedModel);
+INSTANTIATE_TEST_SUITE_P(Collections, EmulatedModel, ::testing::ValuesIn(ModelFolders()), TestName);
+
+}  // namespace
+}  // namespace plimsoll::cli
