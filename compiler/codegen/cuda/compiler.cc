@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "compiler/codegen/codegen.h"
 #include "compiler/codegen/cuda/emitter.h"
+#include "compiler/codegen/cuda/library_kernel.h"
 #include "compiler/codegen/cuda/module.h"
 #include "compiler/codegen/in_parallel.h"
 
@@ -19,9 +20,19 @@ struct CudaKernelCompiler::State {
   };
   CudaTarget target;
   CudaToolkit toolkit;
-  std::vector<std::unique_ptr<Unit>> units;
+  std::vector<std::unique_ptr<Unit>> units, library_units;
   std::map<std::string, CudaKernel> kernels;  // by key
-  size_t emitted = 0;
+  size_t emitted = 0, library_emitted = 0;
+
+  static llvm::Module& ModuleFor(std::vector<std::unique_ptr<Unit>>& units, size_t kernel) {
+    const size_t number = kernel % kModules;
+    if (units.size() <= number) {
+      auto unit = std::make_unique<Unit>();
+      unit->module = std::make_unique<llvm::Module>("kernels", unit->context);
+      units.push_back(std::move(unit));
+    }
+    return *units[number]->module;
+  }
 };
 
 CudaKernelCompiler::CudaKernelCompiler(CudaTarget target, CudaToolkit toolkit) : state_(std::make_unique<State>()) {
@@ -49,18 +60,13 @@ mlir::FailureOr<CudaKernel> CudaKernelCompiler::Add(mlir::Operation* op, llvm::A
   kernel.threads = plan->threads;
   for (const CudaNest& nest : plan->nests) kernel.skeletons.push_back(NameOf(nest.skeleton));
   if (kernel.blocks > 0) {
-    const size_t number = state_->emitted % kModules;
-    if (state_->units.size() <= number) {
-      auto unit = std::make_unique<State::Unit>();
-      unit->module = std::make_unique<llvm::Module>("kernels", unit->context);
-      state_->units.push_back(std::move(unit));
-    }
+    llvm::Module& module = State::ModuleFor(state_->units, state_->emitted);
     llvm::DenseSet<unsigned> shared;
     for (const InPlacePair& pair : InPlacePairs(op)) {
       shared.insert(pair.operand);
       shared.insert(op->getNumOperands() + pair.result);
     }
-    if (mlir::failed(EmitCudaKernel(*state_->units[number]->module, kernel.symbol, *region, *plan, shared))) {
+    if (mlir::failed(EmitCudaKernel(module, kernel.symbol, *region, *plan, shared))) {
       op->emitError() << "has an operation in its body that the kernel emitter does not know";
       return mlir::failure();
     }
@@ -70,13 +76,28 @@ mlir::FailureOr<CudaKernel> CudaKernelCompiler::Add(mlir::Operation* op, llvm::A
   return kernel;
 }
 
-absl::StatusOr<CudaKernel> CudaKernelCompiler::AddLibrary(const plan::LibraryOp&, llvm::StringRef) {
-  return absl::UnimplementedError("no kernel is generated for library operations");
+absl::StatusOr<CudaKernel> CudaKernelCompiler::AddLibrary(const plan::LibraryOp& op, llvm::StringRef symbol) {
+  auto plan = PlanLibraryKernel(op, state_->target);
+  if (!plan.ok()) return plan.status();
+  // What the kernel depends on, and nothing else.
+  const std::string key = absl::StrCat("library ", plan->function, " ", plan->blocks, " ", plan->description);
+  if (auto it = state_->kernels.find(key); it != state_->kernels.end()) return it->second;
+  CudaKernel kernel;
+  kernel.symbol = symbol.empty() ? absl::StrCat("l", state_->library_emitted, "_", plan->skeleton) : symbol.str();
+  kernel.blocks = plan->blocks;
+  kernel.threads = plan->threads;
+  kernel.skeletons = {plan->skeleton};
+  if (kernel.blocks > 0)
+    EmitLibraryKernel(State::ModuleFor(state_->library_units, state_->library_emitted++), kernel.symbol, *plan);
+  state_->kernels.emplace(key, kernel);
+  return kernel;
 }
 
 absl::StatusOr<CudaCode> CudaKernelCompiler::Finish(bool keep_bitcode) {
   CudaCode code;
-  if (state_->emitted == 0) return code;
+  for (auto& unit : state_->library_units) state_->units.push_back(std::move(unit));
+  state_->library_units.clear();
+  if (state_->units.empty()) return code;
   std::vector<absl::StatusOr<std::string>> results(state_->units.size(), absl::StatusOr<std::string>(std::string()));
   if (keep_bitcode) code.bitcode.resize(state_->units.size());
   InParallel(results.size(), [&](size_t i) {

@@ -42,7 +42,8 @@ struct CudaKernel {
   std::string symbol;
   int64_t blocks = 0;                  // 0 where the results are empty: nothing to launch
   int threads = 0;                     // of a block
-  std::vector<std::string> skeletons;  // "map", "transpose", "row", "column", "serial": one for each part of the grid
+  std::vector<std::string> skeletons;  // one for each part of the grid: "map", "transpose", "row", "column",
+                                       // "serial"; of a library operation "matmul", "convolution", ...
 };
 
 struct CudaCode {
@@ -61,8 +62,9 @@ class CudaKernelCompiler {
   // less than 16. `symbol`: the entry's name; empty: one is made. Alike operations share a kernel, by its first name.
   mlir::FailureOr<CudaKernel> Add(mlir::Operation* op, llvm::ArrayRef<int> alignments = {},
                                   llvm::StringRef symbol = {});
-  // A library operation as a kernel: its operands in the order of library.proto, without the workspace. kUnimplemented
-  // with the reason for what has none.
+  // The kernel of a library operation: its operands in library.proto's order without the workspace. Alike operations share
+  // a kernel, whatever library they name. kUnimplemented: no kernel computes it, with the reason; kInvalidArgument: its
+  // shapes do not agree.
   absl::StatusOr<CudaKernel> AddLibrary(const plan::LibraryOp& op, llvm::StringRef symbol = {});
   // The text of everything added; call once. kUnavailable: a kernel needs libdevice, and it was not found. kInternal:
   // LLVM failed.

@@ -1,11 +1,10 @@
 #include "compiler/codegen/cuda/emitter.h"
+#include "compiler/codegen/cuda/module.h"
 #include "llvm/IR/IntrinsicsNVPTX.h"
 
 namespace plimsoll::codegen {
-namespace {
 
-// What LLVM's PTX printer reads: this is an entry, and so many threads it is launched with.
-void Annotate(llvm::Function& function, int threads) {
+void AnnotateKernel(llvm::Function& function, int threads, int blocks_of_multiprocessor) {
   llvm::LLVMContext& context = function.getContext();
   llvm::NamedMDNode* annotations = function.getParent()->getOrInsertNamedMetadata("nvvm.annotations");
   auto add = [&](const char* name, int value) {
@@ -17,11 +16,8 @@ void Annotate(llvm::Function& function, int threads) {
   add("reqntidx", threads);
   add("reqntidy", 1);
   add("reqntidz", 1);
-  // 512 threads of a multiprocessor at the least: left alone, ptxas spills to have more.
-  add("minctasm", std::max(1, 512 / threads));
+  add("minctasm", blocks_of_multiprocessor);
 }
-
-}  // namespace
 
 mlir::LogicalResult EmitCudaKernel(llvm::Module& module, llvm::StringRef symbol, const Region& region,
                                    const CudaKernelPlan& plan, const llvm::DenseSet<unsigned>& shared_arguments) {
@@ -69,7 +65,8 @@ mlir::LogicalResult EmitCudaKernel(llvm::Module& module, llvm::StringRef symbol,
     function->eraseFromParent();
     return mlir::failure();
   }
-  Annotate(*function, plan.threads);
+  // 512 threads of a multiprocessor at the least: left alone, ptxas spills to have more.
+  AnnotateKernel(*function, plan.threads, std::max(1, 512 / plan.threads));
   return mlir::success();
 }
 

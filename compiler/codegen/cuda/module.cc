@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "compiler/codegen/analyses.h"
+#include "compiler/codegen/cuda/library_kernel.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Bitcode/BitcodeReader.h"
 #include "llvm/Bitcode/BitcodeWriter.h"
@@ -120,6 +121,7 @@ absl::StatusOr<std::string> CompilePtx(llvm::Module& module, const CudaTarget& c
   llvm::raw_string_ostream problems(problem);
   if (llvm::verifyModule(module, &problems))
     return absl::InternalError(absl::StrCat("generated code is malformed: ", problems.str()));
+  if (absl::Status linked = LinkDeviceLibrary(module, *machine); !linked.ok()) return linked;
   if (absl::Status linked = LinkLibdevice(module, toolkit, machine->createDataLayout()); !linked.ok()) return linked;
   module.setModuleFlag(
       llvm::Module::Override, "nvvm-reflect-ftz",

@@ -15,6 +15,9 @@ namespace plimsoll::codegen {
 // malformed IR, or LLVM does not know the architecture.
 absl::StatusOr<std::string> CompilePtx(llvm::Module& module, const CudaTarget& target, const CudaToolkit& toolkit,
                                        const std::string& prefix, std::string* bitcode = nullptr);
+// What LLVM's PTX printer reads: this is an entry, so many threads it is launched with, so many of its blocks must fit
+// a multiprocessor.
+void AnnotateKernel(llvm::Function& function, int threads, int blocks_of_multiprocessor);
 // One text of several, all made for one target.
 std::string JoinPtx(const std::vector<std::string>& texts);
 

@@ -1,0 +1,311 @@
+// Matrix products and convolutions as sums of products: sorts the dims onto four axes (batch, rows, columns, inner) and
+// chooses the tile.
+#include <algorithm>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "compiler/codegen/cuda/library_kernel.h"
+#include "compiler/codegen/cuda/library_views.h"
+
+namespace plimsoll::codegen {
+namespace {
+
+constexpr int64_t kMostBlocks = (int64_t{1} << 31) - 1;
+
+// A product whose sides are not yet assigned: `first` are the rows of a or a convolution's positions, `second` the
+// columns of b or its channels.
+struct Builder {
+  device::Product product = {};
+  EpilogueBuilder epilogue;
+  AxisStrides batch, first, second, inner;
+  device::Factor *of_first = &product.left, *of_second = &product.right;
+  bool exchanged = false;
+
+  // `exchange`: `second` become the rows.
+  explicit Builder(bool exchange) : exchanged(exchange) {
+    if (exchange) std::swap(of_first, of_second);
+    batch.axis = &product.batch;
+    inner.axis = &product.inner;
+    first.axis = exchange ? &product.columns : &product.rows;
+    second.axis = exchange ? &product.rows : &product.columns;
+  }
+  Builder(const Builder&) = delete;
+
+  // When the epilogue is built: what runs along which axis. Order of strides: the factors', the epilogue's views, zeros.
+  void Connect() {
+    batch.strides = {of_first->batch, of_second->batch};
+    first.strides = {of_first->outer};
+    second.strides = {of_second->outer};
+    inner.strides = {of_first->inner, of_second->inner};
+    for (device::View* view : epilogue.views) {
+      batch.strides.push_back(view->batch);
+      first.strides.push_back(exchanged ? view->column : view->row);
+      second.strides.push_back(exchanged ? view->row : view->column);
+    }
+    batch.strides.insert(batch.strides.end(), {of_first->zero_batch, of_second->zero_batch});
+    first.strides.push_back(of_first->zero_outer);
+    second.strides.push_back(of_second->zero_outer);
+    for (int w = 0; w < of_first->windows; ++w) {
+      first.window_dims.push_back(&of_first->window[w].outer_dim);
+      inner.window_dims.push_back(&of_first->window[w].inner_dim);
+    }
+  }
+  // Strides of a dim for AddDim: the factors' own, then the views' for dim `dim` of the destination (-1: none), zeros.
+  std::vector<int64_t> Strides(std::vector<int64_t> own, int dim, std::vector<int64_t> zeros) const {
+    for (const auto& strides : epilogue.strides) own.push_back(dim < 0 ? 0 : strides[dim]);
+    own.insert(own.end(), zeros.begin(), zeros.end());
+    return own;
+  }
+};
+
+// The step in memory from one position of an axis to the next, windows included: what decides which way a warp reads.
+int64_t Step(const device::Factor& factor, const device::Axis& axis, const long long* strides, bool outer) {
+  if (axis.dims == 0) return 0;
+  const int last = axis.dims - 1;
+  int64_t step = strides[last];
+  for (int w = 0; w < factor.windows; ++w) {
+    const device::Window& window = factor.window[w];
+    if ((outer ? window.outer_dim : window.inner_dim) == last)
+      step += std::abs(outer ? window.outer : window.inner) * window.stride;
+  }
+  return step;
+}
+
+void ChooseAccess(device::Factor& factor, const device::Product& product, const device::Axis& outer, int most) {
+  const int bytes = BytesOf(static_cast<plan::DataType>(factor.type));
+  const absl::Span<const device::Window> windows(factor.window, factor.windows);
+  const int along_inner = WidthAlong(product.inner, factor.inner, bytes, most,
+                                     {{&product.batch, factor.batch}, {&outer, factor.outer}}, windows);
+  const int along_outer = WidthAlong(outer, factor.outer, bytes, most,
+                                     {{&product.batch, factor.batch}, {&product.inner, factor.inner}}, windows);
+  const int64_t inner_step = Step(factor, product.inner, factor.inner, false),
+                outer_step = Step(factor, outer, factor.outer, true);
+  if (along_inner != along_outer)
+    factor.inner_fast = along_inner > along_outer;
+  else
+    factor.inner_fast = inner_step != 0 && (inner_step < outer_step || outer_step == 0);
+  factor.width = factor.inner_fast ? along_inner : along_outer;
+}
+
+int64_t SpanOf(const device::Factor& factor, const device::Product& product, const device::Axis& outer) {
+  int64_t span = Span(product.batch, factor.batch) + Span(outer, factor.outer) + Span(product.inner, factor.inner);
+  for (int w = 0; w < factor.windows; ++w) span += factor.window[w].limit * factor.window[w].stride;
+  return span;
+}
+
+absl::StatusOr<LibraryKernel> Choose(Builder& builder, const std::string& sum, const std::string& skeleton,
+                                     const CudaTarget& target) {
+  device::Product& product = builder.product;
+  for (AxisStrides* axis : {&builder.batch, &builder.first, &builder.second, &builder.inner})
+    if (absl::Status closed = Close(*axis); !closed.ok()) return closed;
+  const int64_t rows = product.rows.count, columns = product.columns.count, batch = product.batch.count;
+  LibraryKernel kernel;
+  kernel.skeleton = skeleton;
+  kernel.operands = builder.epilogue.operands;
+  for (const device::Factor* factor : {&product.left, &product.right}) {
+    kernel.read_only |= uint64_t{1} << factor->operand;
+    if (factor->zero_operand != device::kNone) kernel.read_only |= uint64_t{1} << factor->zero_operand;
+  }
+  if (product.epilogue.bias.operand != device::kNone)
+    kernel.read_only |= uint64_t{1} << product.epilogue.bias.operand;
+  if (rows * columns * batch == 0 || product.rows.count == 0 || product.columns.count == 0) return kernel;
+
+  // Whole waves of blocks, by how well a tile of that size uses a multiprocessor.
+  struct Tile {
+    int size;
+    double speed;
+  };
+  const Tile tiles[] = {{128, 1.0}, {64, 0.75}, {32, 0.4}};
+  double best = 0;
+  int size = 0;
+  int64_t blocks = 0;
+  for (const Tile& tile : tiles) {
+    if (tile.size == 128 && (sum == "f64" || sum == "u64")) continue;
+    const int64_t count = batch * ((rows + tile.size - 1) / tile.size) * ((columns + tile.size - 1) / tile.size);
+    const int64_t waves = (count + target.multiprocessors - 1) / target.multiprocessors;
+    const double cost = static_cast<double>(waves) * tile.size * tile.size / tile.speed;
+    if (size != 0 && cost >= best) continue;
+    best = cost;
+    size = tile.size;
+    blocks = count;
+  }
+  if (blocks > kMostBlocks) return absl::UnimplementedError("a grid of more than 2^31 blocks");
+  ChooseAccess(product.left, product, product.rows, 4);
+  ChooseAccess(product.right, product, product.columns, 4);
+  auto other_axes = [&](const device::View& view) {
+    return std::vector<std::pair<const device::Axis*, const long long*>>{{&product.batch, view.batch},
+                                                                         {&product.rows, view.row}};
+  };
+  auto width_of = [&](const device::View& view, int most) {
+    return WidthAlong(product.columns, view.column, BytesOf(static_cast<plan::DataType>(view.type)), most,
+                      other_axes(view));
+  };
+  const int width = width_of(product.epilogue.destination, 4);
+  int64_t span = std::max(SpanOf(product.left, product, product.rows), SpanOf(product.right, product, product.columns));
+  for (device::View* view : builder.epilogue.views) {
+    view->width = width_of(*view, width) == width ? width : 1;
+    span = std::max(span, Span(product.batch, view->batch) + Span(product.rows, view->row) + Span(product.columns, view->column));
+  }
+  kernel.function = absl::StrCat("product", size, "_", sum, span < (int64_t{1} << 30) ? "_i32" : "_i64");
+  kernel.blocks = blocks;
+  if (size == 128) kernel.blocks_of_multiprocessor = 1;
+  kernel.description.assign(reinterpret_cast<const char*>(&product), sizeof(product));
+  return kernel;
+}
+
+}  // namespace
+
+absl::StatusOr<LibraryKernel> PlanMatmul(const plan::Matmul& op, const CudaTarget& target) {
+  const int rank = std::max({op.a().dims_size(), op.b().dims_size(), op.dst().dims_size(), 2});
+  if (op.a().dims_size() < 2 || op.b().dims_size() < 2 || op.dst().dims_size() < 2)
+    return absl::InvalidArgumentError("a matmul's operands have at least two dimensions, [.., M, K] x [.., K, N]");
+  auto a = TensorOf(op.a(), rank), b = TensorOf(op.b(), rank), dst = TensorOf(op.dst(), rank);
+  for (const auto* tensor : {&a, &b, &dst})
+    if (!tensor->ok()) return tensor->status();
+  auto sum = SumType({a->dtype, b->dtype, dst->dtype});
+  if (!sum.ok()) return sum.status();
+  const bool floating = IsFloat(a->dtype);
+  if (!floating && op.scale() != 0 && op.scale() != 1) return absl::UnimplementedError("a scale of an integer product");
+  if ((op.has_a_zero_point() || op.has_b_zero_point()) && (BytesOf(a->dtype) != 1 || BytesOf(b->dtype) != 1 || floating))
+    return absl::UnimplementedError("zero points of other than 8-bit integers");
+  const int64_t m = dst->dims[rank - 2], n = dst->dims[rank - 1], k = a->dims[rank - 1];
+  if (a->dims[rank - 2] != m || b->dims[rank - 1] != n || b->dims[rank - 2] != k)
+    return absl::InvalidArgumentError("a matmul's shapes do not agree");
+  std::vector<int64_t> a_batch = dst->dims, b_batch = dst->dims;
+  a_batch[rank - 1] = a->dims[rank - 1];
+  b_batch[rank - 2] = b->dims[rank - 2];
+  auto a_strides = BroadcastStrides(*a, a_batch, "a matmul's left operand"),
+       b_strides = BroadcastStrides(*b, b_batch, "a matmul's right operand");
+  if (!a_strides.ok()) return a_strides.status();
+  if (!b_strides.ok()) return b_strides.status();
+
+  // Columns are what the destination is contiguous along.
+  Builder builder(/*exchange=*/n > 1 && m > 1 && dst->strides[rank - 2] < dst->strides[rank - 1]);
+  const int zeros = op.has_a_zero_point() + op.has_b_zero_point();
+  auto epilogue = BuildEpilogue(op.has_bias() ? &op.bias() : nullptr, op.post_ops(), *dst, 2, zeros, floating,
+                                &builder.product.epilogue);
+  if (!epilogue.ok()) return epilogue.status();
+  builder.epilogue = *std::move(epilogue);
+  builder.product.epilogue.scale = op.scale() == 0 ? 1 : op.scale();
+  int zero = 2 + op.has_bias();
+  *builder.of_first = {0, static_cast<int>(a->dtype), 1, 0, 0, op.has_a_zero_point() ? zero++ : device::kNone};
+  *builder.of_second = {1, static_cast<int>(b->dtype), 1, 0, 0, op.has_b_zero_point() ? zero++ : device::kNone};
+  builder.Connect();
+  for (int i = 0; i + 2 < rank; ++i) {
+    absl::Status added = AddDim(builder.batch, dst->dims[i], builder.Strides({(*a_strides)[i], (*b_strides)[i]}, i, {0, 0}));
+    if (!added.ok()) return added;
+  }
+  absl::Status added = AddDim(builder.first, m, builder.Strides({(*a_strides)[rank - 2]}, rank - 2, {op.a_zero_point_per_row()}));
+  added.Update(AddDim(builder.second, n, builder.Strides({(*b_strides)[rank - 1]}, rank - 1, {op.b_zero_point_per_column()})));
+  added.Update(AddDim(builder.inner, k, {(*a_strides)[rank - 1], (*b_strides)[rank - 2]}));
+  if (!added.ok()) return added;
+  return Choose(builder, *sum, "matmul", target);
+}
+
+absl::StatusOr<LibraryKernel> PlanConvolution(const plan::Convolution& op, const CudaTarget& target) {
+  const int spatial = op.src().dims_size() - 2;
+  if (spatial < 1 || op.dst().dims_size() != spatial + 2 || op.weights().dims_size() != spatial + 2 || op.groups() < 1)
+    return absl::InvalidArgumentError("a convolution's source, weights and destination differ in rank, or groups < 1");
+  for (const auto* list : {&op.strides(), &op.dilations(), &op.pads_begin(), &op.pads_end()}) {
+    if (!list->empty() && list->size() != spatial)
+      return absl::InvalidArgumentError("a convolution's strides, dilations or pads do not match its dimensions");
+    for (int64_t value : *list)
+      if (value < -(1 << 24) || value > 1 << 24) return absl::InvalidArgumentError("a convolution's stride, dilation or pad");
+  }
+  auto src = TensorOf(op.src()), weights = TensorOf(op.weights()), dst = TensorOf(op.dst());
+  for (const auto* tensor : {&src, &weights, &dst})
+    if (!tensor->ok()) return tensor->status();
+  auto sum = SumType({src->dtype, weights->dtype, dst->dtype});
+  if (!sum.ok()) return sum.status();
+  const bool floating = IsFloat(src->dtype);
+  if ((op.has_src_zero_point() || op.has_weights_zero_point()) &&
+      (BytesOf(src->dtype) != 1 || BytesOf(weights->dtype) != 1 || floating))
+    return absl::UnimplementedError("zero points of other than 8-bit integers");
+  const int64_t groups = op.groups(), images = dst->dims[0], out = dst->dims[1], in = src->dims[1];
+  const int out_dim = op.transposed() ? 1 : 0;  // of the weights
+  const int64_t out_of_group = out / groups, in_of_group = in / groups;
+  if (src->dims[0] != images || out % groups != 0 || in % groups != 0 ||
+      weights->dims[out_dim] != (op.transposed() ? out_of_group : out) ||
+      weights->dims[1 - out_dim] != (op.transposed() ? in : in_of_group))
+    return absl::InvalidArgumentError("a convolution's channels or batch do not agree");
+
+  const bool channels_last = src->strides[1] == 1 && in > 1;
+  Builder builder(/*exchange=*/!(dst->strides[1] == 1 && out > 1));  // channels are the rows of NCHW, the columns of NHWC
+  const int zeros = op.has_src_zero_point() + op.has_weights_zero_point();
+  plan::MemoryDesc bias;
+  if (op.has_bias()) {
+    bias = op.bias();
+    if (bias.dims_size() != 1 || bias.dims(0) != out)
+      return absl::InvalidArgumentError("a convolution's bias does not have one element a channel");
+    const int64_t stride = bias.strides().empty() ? 1 : bias.strides(0);
+    bias.clear_strides();
+    for (int i = 0; i < spatial; ++i) bias.add_dims(1);
+    for (int i = 0; i <= spatial; ++i) bias.add_strides(i == 0 ? stride : 0);
+  }
+  auto epilogue = BuildEpilogue(op.has_bias() ? &bias : nullptr, op.post_ops(), *dst, 2, zeros, floating,
+                                &builder.product.epilogue);
+  if (!epilogue.ok()) return epilogue.status();
+  builder.epilogue = *std::move(epilogue);
+  builder.product.epilogue.scale = 1;
+  int zero = 2 + op.has_bias();
+  *builder.of_first = {0, static_cast<int>(src->dtype), 1, 0, 0, op.has_src_zero_point() ? zero++ : device::kNone};
+  *builder.of_second = {1, static_cast<int>(weights->dtype), 1, 0, 0, op.has_weights_zero_point() ? zero++ : device::kNone};
+  const bool zero_per_channel = op.weights_zero_point_per_channel();
+
+  // Windows. A dim whose kernel is one element inside of the source moves on by plain strides.
+  std::vector<int64_t> outer_strides(spatial, 0);
+  std::vector<int> window_of(spatial, -1);
+  device::Factor& source = *builder.of_first;
+  for (int i = 0; i < spatial; ++i) {
+    const int64_t stride = op.strides().empty() ? 1 : op.strides(i), dilation = op.dilations().empty() ? 1 : op.dilations(i),
+                  pad = op.pads_begin().empty() ? 0 : op.pads_begin(i), limit = src->dims[i + 2],
+                  kernel = weights->dims[i + 2], result = dst->dims[i + 2];
+    if (stride < 1 || dilation < 1) return absl::InvalidArgumentError("a convolution's stride or dilation is below 1");
+    const int64_t outer = op.transposed() ? 1 : stride, inner = op.transposed() ? -dilation : dilation,
+                  constant = op.transposed() ? pad : -pad, divisor = op.transposed() ? stride : 1;
+    if (outer * result + std::abs(inner) * kernel + std::abs(constant) >= int64_t{1} << 31)
+      return absl::UnimplementedError("a convolution of 2^31 positions along a dim");
+    if (kernel == 1 && constant == 0 && divisor == 1 && (result - 1) * outer < limit) {
+      outer_strides[i] = outer * src->strides[i + 2];
+      continue;
+    }
+    if (source.windows == device::kDims) return absl::UnimplementedError("windows of more than 8 dims");
+    window_of[i] = source.windows;
+    source.window[source.windows++] = {0, 0, static_cast<int>(outer), static_cast<int>(inner), static_cast<int>(constant),
+                                       static_cast<int>(divisor), static_cast<int>(limit), 0, src->strides[i + 2]};
+  }
+  builder.Connect();
+  absl::Status added = AddDim(builder.batch, groups,
+                              [&] {  // a group's channels
+                                std::vector<int64_t> strides{in_of_group * src->strides[1],
+                                                             (op.transposed() ? in_of_group : out_of_group) * weights->strides[0]};
+                                for (const auto& by_dim : builder.epilogue.strides) strides.push_back(out_of_group * by_dim[1]);
+                                strides.insert(strides.end(), {0, zero_per_channel ? out_of_group : 0});
+                                return strides;
+                              }());
+  added.Update(AddDim(builder.second, out_of_group, builder.Strides({weights->strides[out_dim]}, 1, {zero_per_channel})));
+  added.Update(AddDim(builder.first, images, builder.Strides({src->strides[0]}, 0, {0})));
+  for (int i = 0; i < spatial; ++i) {
+    if (window_of[i] >= 0) source.window[window_of[i]].outer_dim = builder.first.axis->dims;
+    added.Update(AddDim(builder.first, dst->dims[i + 2], builder.Strides({outer_strides[i]}, i + 2, {0})));
+  }
+  auto add_channels = [&] { added.Update(AddDim(builder.inner, in_of_group, {src->strides[1], weights->strides[1 - out_dim]})); };
+  if (!channels_last) add_channels();
+  for (int i = 0; i < spatial; ++i) {
+    if (window_of[i] >= 0) source.window[window_of[i]].inner_dim = builder.inner.axis->dims;
+    added.Update(AddDim(builder.inner, weights->dims[i + 2], {0, weights->strides[i + 2]}));
+  }
+  if (channels_last) add_channels();
+  if (!added.ok()) return added;
+  return Choose(builder, *sum, "convolution", target);
+}
+
+absl::StatusOr<LibraryKernel> PlanLibraryKernel(const plan::LibraryOp& op, const CudaTarget& target) {
+  switch (op.op_case()) {
+    case plan::LibraryOp::kMatmul: return PlanMatmul(op.matmul(), target);
+    case plan::LibraryOp::kConvolution: return PlanConvolution(op.convolution(), target);
+    default: return absl::UnimplementedError("a library operation without a generated kernel");
+  }
+}
+
+}  // namespace plimsoll::codegen

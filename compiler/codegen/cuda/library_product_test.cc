@@ -1,0 +1,612 @@
+// Generated kernels of matrix products and convolutions, on the emulator, against loops in double precision written
+// here.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "compiler/codegen/cuda/library_testing.h"
+
+namespace plimsoll::codegen {
+namespace {
+
+using testing::ElementsAre;
+
+bool IsFloating(plan::DataType type) { return type >= plan::F16; }
+
+// The value as an integer type holds it.
+double Wrapped(plan::DataType type, double value) {
+  if (IsFloating(type)) return value;
+  char bytes[8];
+  Encode(type, value, bytes);
+  return Decode(type, bytes);
+}
+
+struct Expectation {
+  double value = 0, magnitude = 0;  // and the sum of the terms' sizes
+};
+
+// Compares the elements of `got` with what `want` says of each position.
+void Compare(const Operand& got, const plan::MemoryDesc& desc, const std::function<Expectation(const Dims&)>& want,
+             const std::string& what, int64_t terms) {
+  const Dims dims = DimsOf(desc), strides = StridesOf(desc);
+  Dims at(dims.size(), 0);
+  if (Count(dims) == 0) return;
+  const double sum_epsilon = got.type == plan::F64 ? 0x1p-52 : 0x1p-23;
+  do {
+    const Expectation expected = want(at);
+    const double value = got.at(Place(strides, at));
+    if (!IsFloating(got.type)) {
+      ASSERT_EQ(value, Wrapped(got.type, expected.value)) << what << " at " << absl::StrJoin(at, ",");
+      continue;
+    }
+    const double tolerance = 2 * Epsilon(got.type) * std::abs(expected.value) + Epsilon(got.type) * 0x1p-6 +
+                             sum_epsilon * (8 + static_cast<double>(terms)) * (expected.magnitude + 1);
+    ASSERT_NEAR(value, expected.value, tolerance) << what << " at " << absl::StrJoin(at, ",");
+  } while (Next(at, dims));
+}
+
+double At(const Operand& operand, const plan::MemoryDesc& desc, const Dims& at) {  // broadcast, right-aligned
+  const Dims strides = StridesOf(desc);
+  int64_t place = 0;
+  for (int i = 0; i < desc.dims_size(); ++i) {
+    const int64_t index = at[at.size() - desc.dims_size() + i];
+    place += (desc.dims(i) == 1 ? 0 : index) * strides[i];
+  }
+  return operand.at(place);
+}
+
+std::vector<Operand> PostOperands(const google::protobuf::RepeatedPtrField<plan::PostOp>& list, std::mt19937& random) {
+  std::vector<Operand> operands;
+  for (const plan::PostOp& op : list) {
+    if (op.kind() != plan::PostOp::BINARY) continue;
+    operands.push_back(RandomOperand(op.operand(), random));
+    for (int64_t i = 0; i < operands.back().size(); ++i)  // away from divisions by nearly nothing
+      if (const double value = operands.back().at(i); std::abs(value) < 0.25) operands.back().set(i, value < 0 ? -0.25 : 0.25);
+  }
+  return operands;
+}
+double PostOpsAt(const google::protobuf::RepeatedPtrField<plan::PostOp>& list, const std::vector<Operand>& operands,
+                 const Dims& at, double value, double before) {
+  std::vector<const plan::MemoryDesc*> descs;
+  for (const plan::PostOp& op : list)
+    if (op.kind() == plan::PostOp::BINARY) descs.push_back(&op.operand());
+  return ReferencePostOps(list, value, before, [&](int i) { return At(operands[i], *descs[i], at); });
+}
+
+// Runs a matmul on random operands and compares.
+void CheckMatmul(const plan::Matmul& matmul, const std::string& arch = "sm_80", uint32_t seed = 1) {
+  const std::string what = matmul.ShortDebugString();
+  std::mt19937 random(seed);
+  plan::LibraryOp op;
+  *op.mutable_matmul() = matmul;
+  Operand a = RandomOperand(matmul.a(), random), b = RandomOperand(matmul.b(), random), dst = RandomOperand(matmul.dst(), random);
+  const int rank = matmul.dst().dims_size();
+  const int64_t m = matmul.dst().dims(rank - 2), n = matmul.dst().dims(rank - 1), k = matmul.a().dims(matmul.a().dims_size() - 1);
+  Operand bias, a_zero, b_zero;
+  std::vector<Operand*> operands{&a, &b};
+  if (matmul.has_bias()) operands.push_back(&(bias = RandomOperand(matmul.bias(), random)));
+  if (matmul.has_a_zero_point())
+    operands.push_back(&(a_zero = RandomOperand(matmul.a().dtype(), matmul.a_zero_point_per_row() ? m : 1, random)));
+  if (matmul.has_b_zero_point())
+    operands.push_back(&(b_zero = RandomOperand(matmul.b().dtype(), matmul.b_zero_point_per_column() ? n : 1, random)));
+  std::vector<Operand> post = PostOperands(matmul.post_ops(), random);
+  for (Operand& operand : post) operands.push_back(&operand);
+  const Operand before = dst;
+  operands.push_back(&dst);
+  LibraryKernelRun run(op, arch);
+  ASSERT_TRUE(run.status().ok()) << run.status() << what;
+  const absl::Status status = run.Run(operands, {operands.size() - 1});
+  ASSERT_TRUE(status.ok()) << status << what;
+  const double scale = matmul.scale() == 0 ? 1 : matmul.scale();
+  Compare(dst, matmul.dst(), [&](const Dims& at) {
+    Expectation e;
+    const int64_t i = at[rank - 2], j = at[rank - 1];
+    Dims left = at, right = at;
+    for (int64_t l = 0; l < k; ++l) {
+      left[rank - 1] = l;
+      right[rank - 2] = l;
+      const double x = At(a, matmul.a(), left) - (matmul.has_a_zero_point() ? a_zero.at(matmul.a_zero_point_per_row() ? i : 0) : 0),
+                   y = At(b, matmul.b(), right) - (matmul.has_b_zero_point() ? b_zero.at(matmul.b_zero_point_per_column() ? j : 0) : 0);
+      e.value += x * y;
+      e.magnitude += std::abs(x * y);
+    }
+    e.value *= scale;
+    if (matmul.has_bias()) e.value += At(bias, matmul.bias(), at);
+    e.value = PostOpsAt(matmul.post_ops(), post, at, e.value, before.at(Place(StridesOf(matmul.dst()), at)));
+    return e;
+  }, what, k);
+}
+
+plan::Matmul Matmul(plan::DataType type, const Dims& a, const Dims& b, const Dims& dst) {
+  plan::Matmul matmul;
+  SetDesc(matmul.mutable_a(), type, a);
+  SetDesc(matmul.mutable_b(), type, b);
+  SetDesc(matmul.mutable_dst(), type, dst);
+  return matmul;
+}
+
+void AddPostOp(google::protobuf::RepeatedPtrField<plan::PostOp>* list, const std::string& function, float alpha = 0, float beta = 0) {
+  plan::PostOp* op = list->Add();
+  op->set_kind(plan::PostOp::ELTWISE);
+  op->set_function(function);
+  op->set_alpha(alpha);
+  op->set_beta(beta);
+}
+void AddBinary(google::protobuf::RepeatedPtrField<plan::PostOp>* list, const std::string& function, plan::DataType type,
+               const Dims& dims, const Dims& strides = {}) {
+  plan::PostOp* op = list->Add();
+  op->set_kind(plan::PostOp::BINARY);
+  op->set_function(function);
+  SetDesc(op->mutable_operand(), type, dims, strides);
+}
+
+TEST(Matmul, TilesOfAllSizes) {
+  for (const Dims& shape : std::vector<Dims>{{5, 7, 9}, {33, 17, 40}, {64, 64, 64}, {70, 33, 129}, {130, 20, 260}, {32, 500, 32}})
+    CheckMatmul(Matmul(plan::F32, {shape[0], shape[1]}, {shape[1], shape[2]}, {shape[0], shape[2]}));
+}
+
+// Of 128 x 128 elements, since the GPU has few multiprocessors.
+TEST(Matmul, LargeTiles) {
+  for (plan::DataType type : {plan::F32, plan::F16, plan::I32})
+    CheckMatmul(Matmul(type, {260, 20}, {20, 520}, {260, 520}), "sm_87");
+  CheckMatmul(Matmul(plan::F32, {257, 19}, {19, 513}, {257, 513}), "sm_87");
+}
+
+TEST(Matmul, AllElementTypes) {
+  for (plan::DataType type : {plan::F64, plan::F32, plan::F16, plan::BF16, plan::F8E4M3FN, plan::F8E4M3FNUZ, plan::F8E5M2,
+                              plan::F8E5M2FNUZ, plan::I16, plan::I32, plan::I64, plan::U16, plan::U32, plan::U64}) {
+    CheckMatmul(Matmul(type, {33, 24}, {24, 40}, {33, 40}));
+    CheckMatmul(Matmul(type, {2, 35, 13}, {2, 13, 37}, {2, 35, 37}));
+  }
+}
+
+TEST(Matmul, MixedFloats) {
+  plan::Matmul matmul = Matmul(plan::F16, {33, 24}, {24, 40}, {33, 40});
+  matmul.mutable_dst()->set_dtype(plan::F32);
+  CheckMatmul(matmul);
+  matmul.mutable_b()->set_dtype(plan::F32);
+  CheckMatmul(matmul);
+  matmul.mutable_a()->set_dtype(plan::BF16);
+  CheckMatmul(matmul);
+}
+
+TEST(Matmul, BatchesBroadcast) {
+  CheckMatmul(Matmul(plan::F32, {3, 1, 20, 7}, {1, 2, 7, 9}, {3, 2, 20, 9}));
+  CheckMatmul(Matmul(plan::F32, {2, 3, 20, 7}, {7, 9}, {2, 3, 20, 9}));
+  CheckMatmul(Matmul(plan::F32, {20, 7}, {2, 3, 7, 9}, {2, 3, 20, 9}));
+}
+
+TEST(Matmul, StridesOfAnyOrder) {
+  for (const std::vector<int>& a : std::vector<std::vector<int>>{{0, 1, 2}, {0, 2, 1}, {2, 1, 0}, {1, 0, 2}})
+    for (const std::vector<int>& b : std::vector<std::vector<int>>{{0, 1, 2}, {0, 2, 1}})
+      for (const std::vector<int>& d : std::vector<std::vector<int>>{{0, 1, 2}, {0, 2, 1}, {1, 2, 0}})
+        for (int64_t padding : {0, 3}) {
+          plan::Matmul matmul = Matmul(plan::F32, {2, 36, 20}, {2, 20, 24}, {2, 36, 24});
+          SetDesc(matmul.mutable_a(), plan::F32, {2, 36, 20}, StridesBy({2, 36, 20}, a, padding));
+          SetDesc(matmul.mutable_b(), plan::F32, {2, 20, 24}, StridesBy({2, 20, 24}, b, padding));
+          SetDesc(matmul.mutable_dst(), plan::F32, {2, 36, 24}, StridesBy({2, 36, 24}, d, padding));
+          CheckMatmul(matmul);
+        }
+}
+
+TEST(Matmul, ScaleAndBias) {
+  for (const Dims& bias : std::vector<Dims>{{40}, {33, 1}, {1, 1}, {33, 40}, {2, 1, 40}})
+    for (float scale : {0.0f, 0.125f})
+      for (plan::DataType type : {plan::F32, plan::BF16, plan::F64}) {
+        plan::Matmul matmul = Matmul(type, {2, 33, 24}, {2, 24, 40}, {2, 33, 40});
+        SetDesc(matmul.mutable_bias(), type, bias);
+        matmul.set_scale(scale);
+        CheckMatmul(matmul);
+      }
+}
+
+TEST(Matmul, EveryPostOp) {
+  for (const char* function : {"relu", "leaky_relu", "clip", "sigmoid", "tanh", "gelu_erf", "gelu_tanh", "silu", "hard_swish",
+                               "hard_sigmoid", "elu", "softplus", "mish", "exp", "abs", "square", "linear"})
+    for (plan::DataType type : {plan::F32, plan::F16, plan::F64}) {
+      plan::Matmul matmul = Matmul(type, {33, 24}, {24, 40}, {33, 40});
+      const bool clip = function == std::string("clip");
+      AddPostOp(matmul.mutable_post_ops(), function, clip ? -0.5f : 0.3f, clip ? 0.75f : 0.6f);
+      CheckMatmul(matmul);
+    }
+  plan::Matmul roots = Matmul(plan::F32, {33, 24}, {24, 40}, {33, 40});
+  AddPostOp(roots.mutable_post_ops(), "abs");
+  AddPostOp(roots.mutable_post_ops(), "sqrt");
+  AddPostOp(roots.mutable_post_ops(), "linear", 0.25f, 1);
+  CheckMatmul(roots);
+}
+
+TEST(Matmul, BinaryPostOpsBroadcast) {
+  for (const char* function : {"add", "mul", "sub", "div", "max", "min"})
+    for (const Dims& dims : std::vector<Dims>{{2, 33, 40}, {40}, {33, 1}, {1}, {2, 1, 1}, {33, 40}}) {
+      plan::Matmul matmul = Matmul(plan::F32, {2, 33, 24}, {2, 24, 40}, {2, 33, 40});
+      AddBinary(matmul.mutable_post_ops(), function, plan::F32, dims);
+      CheckMatmul(matmul);
+    }
+}
+
+TEST(Matmul, SumAndChains) {
+  plan::Matmul matmul = Matmul(plan::F16, {40, 24}, {24, 48}, {40, 48});
+  SetDesc(matmul.mutable_bias(), plan::F16, {48});
+  matmul.mutable_post_ops()->Add()->set_kind(plan::PostOp::SUM);
+  AddPostOp(matmul.mutable_post_ops(), "gelu_tanh");
+  AddBinary(matmul.mutable_post_ops(), "mul", plan::F32, {40, 1});
+  AddBinary(matmul.mutable_post_ops(), "add", plan::F16, {40, 48}, {1, 40});
+  CheckMatmul(matmul);
+}
+
+TEST(Matmul, IntegersAreExact) {
+  for (plan::DataType a : {plan::U8, plan::I8})
+    for (plan::DataType b : {plan::U8, plan::I8})
+      for (int zeros : {0, 1, 2, 3, 7, 11, 15}) {
+        plan::Matmul matmul = Matmul(a, {2, 37, 300}, {300, 41}, {2, 37, 41});
+        matmul.mutable_b()->set_dtype(b);
+        matmul.mutable_dst()->set_dtype(plan::I32);
+        matmul.set_has_a_zero_point(zeros & 1);
+        matmul.set_has_b_zero_point(zeros & 2);
+        matmul.set_a_zero_point_per_row(zeros & 4);
+        matmul.set_b_zero_point_per_column(zeros & 8);
+        if (zeros % 3 == 1) SetDesc(matmul.mutable_bias(), plan::I32, {41});
+        CheckMatmul(matmul, "sm_80", zeros + 1);
+      }
+  // Zero points of neighbours that one access brings.
+  plan::Matmul wide = Matmul(plan::I8, {64, 64}, {64, 64}, {64, 64});
+  wide.mutable_dst()->set_dtype(plan::I32);
+  wide.set_has_a_zero_point(true);
+  wide.set_has_b_zero_point(true);
+  wide.set_a_zero_point_per_row(true);
+  wide.set_b_zero_point_per_column(true);
+  CheckMatmul(wide);
+  SetDesc(wide.mutable_a(), plan::I8, {64, 64}, {1, 64});
+  SetDesc(wide.mutable_b(), plan::I8, {64, 64}, {1, 64});
+  SetDesc(wide.mutable_dst(), plan::I32, {64, 64}, {1, 64});
+  CheckMatmul(wide);
+}
+
+TEST(Matmul, NothingToSumOrToGive) {
+  CheckMatmul(Matmul(plan::F32, {40, 0}, {0, 50}, {40, 50}));
+  plan::LibraryOp op;
+  *op.mutable_matmul() = Matmul(plan::F32, {0, 3}, {3, 5}, {0, 5});
+  LibraryKernelRun run(op);
+  ASSERT_TRUE(run.status().ok());
+  EXPECT_EQ(run.kernel().blocks, 0);
+}
+
+TEST(Matmul, RandomShapesAndOptions) {
+  std::mt19937 random(7);
+  auto some = [&](int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(random); };
+  const plan::DataType types[] = {plan::F32, plan::F32, plan::F16, plan::BF16, plan::F64, plan::I32, plan::I64};
+  for (int round = 0; round < 60; ++round) {
+    const plan::DataType type = types[some(0, 6)];
+    const int64_t m = some(1, 90), n = some(1, 90), k = some(1, 70), batches = some(0, 2);
+    Dims a, b, dst;
+    for (int64_t i = 0; i < batches; ++i) {
+      const int64_t size = some(1, 3), kind = some(0, 2);
+      a.push_back(kind == 1 ? 1 : size);
+      b.push_back(kind == 2 ? 1 : size);
+      dst.push_back(size);
+    }
+    a.insert(a.end(), {m, k});
+    b.insert(b.end(), {k, n});
+    dst.insert(dst.end(), {m, n});
+    plan::Matmul matmul = Matmul(type, a, b, dst);
+    auto order = [&](const Dims& dims) {
+      std::vector<int> order(dims.size());
+      for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int>(i);
+      if (some(0, 1)) std::swap(order[order.size() - 1], order[order.size() - 2]);
+      return StridesBy(dims, order, some(0, 3) * some(0, 4));
+    };
+    SetDesc(matmul.mutable_a(), type, a, order(a));
+    SetDesc(matmul.mutable_b(), type, b, order(b));
+    SetDesc(matmul.mutable_dst(), type, dst, order(dst));
+    if (some(0, 1)) SetDesc(matmul.mutable_bias(), type, some(0, 1) ? Dims{n} : Dims{m, 1});
+    if (IsFloating(type)) {
+      if (some(0, 1)) matmul.set_scale(0.5f);
+      if (some(0, 1)) AddPostOp(matmul.mutable_post_ops(), some(0, 1) ? "silu" : "relu");
+      if (some(0, 2) == 0) AddBinary(matmul.mutable_post_ops(), "add", type, dst, order(dst));
+      if (some(0, 2) == 0) matmul.mutable_post_ops()->Add()->set_kind(plan::PostOp::SUM);
+    }
+    CheckMatmul(matmul, "sm_80", round + 1);
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST(Matmul, WhatThereIsNoKernelFor) {
+  auto code = [](const plan::Matmul& matmul) {
+    plan::LibraryOp op;
+    *op.mutable_matmul() = matmul;
+    return LibraryKernelRun(op).status().code();
+  };
+  plan::Matmul packed = Matmul(plan::F32, {4, 5}, {5, 6}, {4, 6});
+  packed.mutable_b()->set_packed_bytes(1000);
+  EXPECT_EQ(code(packed), absl::StatusCode::kUnimplemented);
+  plan::Matmul mixed = Matmul(plan::F32, {4, 5}, {5, 6}, {4, 6});
+  mixed.mutable_b()->set_dtype(plan::I8);
+  EXPECT_EQ(code(mixed), absl::StatusCode::kUnimplemented);
+  plan::Matmul unknown = Matmul(plan::F32, {4, 5}, {5, 6}, {4, 6});
+  AddPostOp(unknown.mutable_post_ops(), "gamma");
+  EXPECT_EQ(code(unknown), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(code(Matmul(plan::F32, {4, 5}, {6, 6}, {4, 6})), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code(Matmul(plan::F32, {4}, {4, 6}, {4, 6})), absl::StatusCode::kInvalidArgument);
+  plan::Matmul negative = Matmul(plan::F32, {4, 5}, {5, 6}, {4, 6});
+  SetDesc(negative.mutable_a(), plan::F32, {4, 5}, {-5, 1});
+  EXPECT_EQ(code(negative), absl::StatusCode::kInvalidArgument);
+}
+
+// With any one barrier taken out some order of the threads gives another result.
+TEST(Matmul, EveryBarrierIsNeeded) {
+  int barriers = 0;
+  for (const Dims& shape : std::vector<Dims>{{40, 100, 40}, {64 * 11, 40, 64 * 10}}) {
+    plan::LibraryOp op;
+    *op.mutable_matmul() = Matmul(plan::F32, {shape[0], shape[1]}, {shape[1], shape[2]}, {shape[0], shape[2]});
+    std::mt19937 random(1);
+    Operand a = RandomOperand(op.matmul().a(), random), b = RandomOperand(op.matmul().b(), random), dst = RandomOperand(op.matmul().dst(), random);
+    LibraryKernelRun run(op);
+    ASSERT_TRUE(run.status().ok()) << run.status();
+    for (int number = 0;; ++number) {
+      bool there = false;
+      const bool noticed = run.NoticesMissingBarrier({&a, &b, &dst}, {2}, number, &there);
+      if (!there) break;
+      ++barriers;
+      EXPECT_TRUE(noticed) << "barrier " << number << " of " << absl::StrJoin(shape, "x");
+    }
+  }
+  EXPECT_GE(barriers, 2 + 4);
+}
+
+// Runs a convolution on random operands and compares.
+void CheckConvolution(const plan::Convolution& convolution, const std::string& skeleton = "", uint32_t seed = 1) {
+  const std::string what = convolution.ShortDebugString();
+  std::mt19937 random(seed);
+  plan::LibraryOp op;
+  *op.mutable_convolution() = convolution;
+  Operand src = RandomOperand(convolution.src(), random), weights = RandomOperand(convolution.weights(), random),
+          dst = RandomOperand(convolution.dst(), random), bias, src_zero, weights_zero;
+  std::vector<Operand*> operands{&src, &weights};
+  const int64_t channels = convolution.dst().dims(1);
+  if (convolution.has_bias()) operands.push_back(&(bias = RandomOperand(convolution.bias(), random)));
+  if (convolution.has_src_zero_point()) operands.push_back(&(src_zero = RandomOperand(convolution.src().dtype(), 1, random)));
+  if (convolution.has_weights_zero_point())
+    operands.push_back(&(weights_zero = RandomOperand(convolution.weights().dtype(), convolution.weights_zero_point_per_channel() ? channels : 1, random)));
+  std::vector<Operand> post = PostOperands(convolution.post_ops(), random);
+  for (Operand& operand : post) operands.push_back(&operand);
+  const Operand before = dst;
+  operands.push_back(&dst);
+  LibraryKernelRun run(op);
+  ASSERT_TRUE(run.status().ok()) << run.status() << what;
+  if (!skeleton.empty()) EXPECT_THAT(run.kernel().skeletons, ElementsAre(skeleton)) << what;
+  const absl::Status status = run.Run(operands, {operands.size() - 1});
+  ASSERT_TRUE(status.ok()) << status << what;
+  const int spatial = convolution.src().dims_size() - 2;
+  const int64_t groups = convolution.groups(), out_of_group = channels / groups, in_of_group = convolution.src().dims(1) / groups;
+  const Dims src_strides = StridesOf(convolution.src()), weight_strides = StridesOf(convolution.weights());
+  Dims kernel{in_of_group};
+  for (int i = 0; i < spatial; ++i) kernel.push_back(convolution.weights().dims(i + 2));
+  auto entry = [](const auto& list, int i, int64_t otherwise) { return list.empty() ? otherwise : static_cast<int64_t>(list[i]); };
+  Compare(dst, convolution.dst(), [&](const Dims& at) {
+    Expectation e;
+    const int64_t group = at[1] / out_of_group;
+    Dims k(kernel.size(), 0);
+    do {
+      Dims from{at[0], group * in_of_group + k[0]}, w{at[1], k[0]};
+      if (convolution.transposed()) w = {group * in_of_group + k[0], at[1] % out_of_group};
+      bool inside = true;
+      for (int i = 0; i < spatial; ++i) {
+        const int64_t stride = entry(convolution.strides(), i, 1), dilation = entry(convolution.dilations(), i, 1), pad = entry(convolution.pads_begin(), i, 0);
+        int64_t p;
+        if (convolution.transposed()) {  // at = p * stride + k * dilation - pad
+          const int64_t scaled = at[i + 2] + pad - k[i + 1] * dilation;
+          inside &= scaled >= 0 && scaled % stride == 0;
+          p = scaled / stride;
+        } else {
+          p = at[i + 2] * stride + k[i + 1] * dilation - pad;
+        }
+        inside &= p >= 0 && p < convolution.src().dims(i + 2);
+        from.push_back(p);
+        w.push_back(k[i + 1]);
+      }
+      if (!inside) continue;
+      const double x = src.at(Place(src_strides, from)) - (convolution.has_src_zero_point() ? src_zero.at(0) : 0),
+                   y = weights.at(Place(weight_strides, w)) -
+                       (convolution.has_weights_zero_point() ? weights_zero.at(convolution.weights_zero_point_per_channel() ? at[1] : 0) : 0);
+      e.value += x * y;
+      e.magnitude += std::abs(x * y);
+    } while (Next(k, kernel));
+    if (convolution.has_bias()) e.value += bias.at(at[1]);
+    e.value = PostOpsAt(convolution.post_ops(), post, at, e.value, before.at(Place(StridesOf(convolution.dst()), at)));
+    return e;
+  }, what, Count(kernel));
+}
+
+struct Shape {
+  Dims image, kernel, strides, dilations, begin, end;
+  int64_t batch = 1, in = 1, out = 1, groups = 1;
+  bool transposed = false, channels_last = false;
+};
+std::vector<int> ChannelsLast(int rank) {
+  std::vector<int> order{0};
+  for (int i = 2; i < rank; ++i) order.push_back(i);
+  order.push_back(1);
+  return order;
+}
+Dims Layout(const Dims& dims, bool channels_last) {
+  std::vector<int> order(dims.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int>(i);
+  return StridesBy(dims, channels_last ? ChannelsLast(static_cast<int>(dims.size())) : order);
+}
+plan::Convolution Convolution(plan::DataType type, const Shape& s) {
+  plan::Convolution convolution;
+  Dims src{s.batch, s.in}, dst{s.batch, s.out}, weights{s.out, s.in / s.groups};
+  if (s.transposed) weights = {s.in, s.out / s.groups};
+  for (size_t i = 0; i < s.image.size(); ++i) {
+    auto entry = [&](const Dims& list, int64_t otherwise) { return list.empty() ? otherwise : list[i]; };
+    const int64_t range = (s.kernel[i] - 1) * entry(s.dilations, 1) + 1, stride = entry(s.strides, 1),
+                  pads = entry(s.begin, 0) + entry(s.end, 0);
+    src.push_back(s.image[i]);
+    weights.push_back(s.kernel[i]);
+    dst.push_back(s.transposed ? (s.image[i] - 1) * stride + range - pads : (s.image[i] + pads - range) / stride + 1);
+  }
+  SetDesc(convolution.mutable_src(), type, src, Layout(src, s.channels_last));
+  SetDesc(convolution.mutable_weights(), type, weights);
+  SetDesc(convolution.mutable_dst(), type, dst, Layout(dst, s.channels_last));
+  for (int64_t v : s.strides) convolution.add_strides(v);
+  for (int64_t v : s.dilations) convolution.add_dilations(v);
+  for (int64_t v : s.begin) convolution.add_pads_begin(v);
+  for (int64_t v : s.end) convolution.add_pads_end(v);
+  convolution.set_groups(s.groups);
+  convolution.set_transposed(s.transposed);
+  return convolution;
+}
+
+TEST(Convolution, KernelsStridesDilationsAndPads) {
+  for (bool channels_last : {false, true})
+    for (bool transposed : {false, true}) {
+      for (int64_t stride : {1, 2, 3})
+        for (int64_t dilation : {1, 2})
+          for (int64_t pad : {0, 1}) {
+            Shape s{{11, 13}, {3, 2}, {stride, stride}, {dilation, dilation}, {pad, 0}, {pad, pad}, 2, 12, 20};
+            s.channels_last = channels_last;
+            s.transposed = transposed;
+            CheckConvolution(Convolution(plan::F32, s));
+          }
+      Shape pointwise{{9, 8}, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, 2, 36, 40};
+      pointwise.channels_last = channels_last;
+      pointwise.transposed = transposed;
+      CheckConvolution(Convolution(plan::F32, pointwise));
+      pointwise.strides = {2, 2};
+      CheckConvolution(Convolution(plan::F32, pointwise));
+    }
+}
+
+TEST(Convolution, AnySpatialRank) {
+  for (bool channels_last : {false, true})
+    for (bool transposed : {false, true}) {
+      Shape one{{40}, {5}, {2}, {1}, {2}, {1}, 2, 8, 12}, three{{5, 6, 7}, {3, 1, 2}, {1, 2, 1}, {1, 1, 2}, {1, 0, 1}, {1, 0, 0}, 1, 6, 8},
+          four{{3, 4, 3, 5}, {2, 3, 1, 2}, {1, 1, 1, 2}, {1, 1, 1, 1}, {0, 1, 0, 1}, {0, 1, 0, 0}, 1, 4, 6};
+      for (Shape* s : {&one, &three, &four}) {
+        s->channels_last = channels_last;
+        s->transposed = transposed;
+        CheckConvolution(Convolution(plan::F32, *s));
+      }
+    }
+}
+
+TEST(Convolution, Groups) {
+  for (bool channels_last : {false, true})
+    for (bool transposed : {false, true})
+      for (int64_t groups : {2, 6}) {
+        Shape s{{9, 10}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 2, 12, 24, groups};
+        s.channels_last = channels_last;
+        s.transposed = transposed;
+        plan::Convolution convolution = Convolution(plan::F32, s);
+        SetDesc(convolution.mutable_bias(), plan::F32, {24});
+        CheckConvolution(convolution);
+      }
+}
+
+TEST(Convolution, AllElementTypes) {
+  for (plan::DataType type : {plan::F64, plan::F16, plan::BF16, plan::F8E4M3FN, plan::F8E5M2, plan::I16, plan::I32, plan::I64})
+    for (bool channels_last : {false, true}) {
+      Shape s{{9, 10}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 1, 8, 16};
+      s.channels_last = channels_last;
+      CheckConvolution(Convolution(type, s));
+    }
+}
+
+TEST(Convolution, BiasAndPostOps) {
+  for (bool channels_last : {false, true})
+    for (plan::DataType type : {plan::F32, plan::F16}) {
+      Shape s{{9, 12}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 2, 8, 16};
+      s.channels_last = channels_last;
+      plan::Convolution convolution = Convolution(type, s);
+      SetDesc(convolution.mutable_bias(), type, {16});
+      AddPostOp(convolution.mutable_post_ops(), "silu");
+      const Dims dims = DimsOf(convolution.dst());
+      AddBinary(convolution.mutable_post_ops(), "add", type, dims, Layout(dims, channels_last));
+      AddBinary(convolution.mutable_post_ops(), "mul", type, {1, 16, 1, 1});
+      AddPostOp(convolution.mutable_post_ops(), "relu");
+      CheckConvolution(convolution);
+      convolution.clear_post_ops();
+      convolution.mutable_post_ops()->Add()->set_kind(plan::PostOp::SUM);
+      CheckConvolution(convolution);
+    }
+}
+
+TEST(Convolution, IntegersAreExact) {
+  for (bool channels_last : {false, true})
+    for (int64_t groups : {1, 2})
+      for (plan::DataType a : {plan::U8, plan::I8})
+        for (int zeros = 0; zeros < 6; ++zeros) {
+          Shape s{{9, 10}, {3, 3}, {2, 1}, {1, 1}, {1, 1}, {1, 1}, 2, 16, 24, groups};
+          s.channels_last = channels_last;
+          plan::Convolution convolution = Convolution(a, s);
+          convolution.mutable_weights()->set_dtype(zeros % 2 ? plan::I8 : plan::U8);
+          convolution.mutable_dst()->set_dtype(plan::I32);
+          convolution.set_has_src_zero_point(zeros != 0);
+          convolution.set_has_weights_zero_point(zeros > 1);
+          convolution.set_weights_zero_point_per_channel(zeros > 3);
+          if (zeros == 5) SetDesc(convolution.mutable_bias(), plan::I32, {24});
+          CheckConvolution(convolution);
+        }
+}
+
+TEST(Convolution, RandomShapes) {
+  std::mt19937 random(11);
+  auto some = [&](int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(random); };
+  for (int round = 0; round < 60; ++round) {
+    Shape s;
+    s.groups = some(0, 2) == 0 ? some(1, 4) : 1;
+    s.batch = some(1, 3);
+    s.in = s.groups * some(1, 12);
+    s.out = s.groups * some(1, 40);
+    s.transposed = some(0, 3) == 0;
+    s.channels_last = some(0, 1);
+    for (int64_t i = some(1, 3); i > 0; --i) {
+      s.kernel.push_back(some(1, 4));
+      s.dilations.push_back(some(1, 2));
+      s.strides.push_back(some(1, 3));
+      s.begin.push_back(some(0, 2));
+      s.end.push_back(some(0, 2));
+      s.image.push_back(some(0, 6) + (s.kernel.back() - 1) * 2 + 3);
+    }
+    const plan::DataType types[] = {plan::F32, plan::F32, plan::F16, plan::F64};
+    CheckConvolution(Convolution(types[some(0, 3)], s), "", round + 1);
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST(Convolution, ShapesThatDoNotAgree) {
+  Shape s{{9, 10}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 1, 8, 16};
+  plan::LibraryOp op;
+  *op.mutable_convolution() = Convolution(plan::F32, s);
+  op.mutable_convolution()->set_groups(3);
+  EXPECT_EQ(LibraryKernelRun(op).status().code(), absl::StatusCode::kInvalidArgument);
+  op.mutable_convolution()->set_groups(0);
+  EXPECT_EQ(LibraryKernelRun(op).status().code(), absl::StatusCode::kInvalidArgument);
+  *op.mutable_convolution() = Convolution(plan::F32, s);
+  op.mutable_convolution()->set_strides(0, 0);
+  EXPECT_EQ(LibraryKernelRun(op).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+// Equal operations share a kernel, whatever library would compute them.
+TEST(Library, EqualOperationsShareAKernel) {
+  CudaKernelCompiler compiler(*ResolveCuda("sm_80"), FindCudaToolkit());
+  plan::LibraryOp op;
+  *op.mutable_matmul() = Matmul(plan::F32, {33, 24}, {24, 40}, {33, 40});
+  auto first = compiler.AddLibrary(op);
+  op.set_library("cublaslt");
+  op.set_workspace_bytes(100);
+  auto second = compiler.AddLibrary(op);
+  op.mutable_matmul()->set_scale(2);
+  auto other = compiler.AddLibrary(op);
+  ASSERT_TRUE(first.ok() && second.ok() && other.ok());
+  EXPECT_EQ(first->symbol, second->symbol);
+  EXPECT_NE(first->symbol, other->symbol);
+}
+
+}  // namespace
+}  // namespace plimsoll::codegen
