@@ -274,7 +274,10 @@ TEST_F(CublasLtTest, TuningKeepsTheFastest) {
 
 TEST_F(CublasLtTest, WorkGoesIntoTheStreamThatIsGiven) {
   std::vector<std::pair<void*, std::function<void()>>> queued;
-  emulated_.host.enqueue = [&](void* stream, std::function<void()> work) { queued.emplace_back(stream, std::move(work)); };
+  emulated_.host.enqueue = [&](void* stream, const std::string&, std::function<void()> work) {
+    queued.emplace_back(stream, std::move(work));
+    return absl::OkStatus();
+  };
   const DeviceTensor a(plan::F32, {4, 8}, 1), b(plan::F32, {8, 4}, 2), dst(plan::F32, {4, 4}, 3), before(plan::F32, {4, 4}, 3);
   auto prepared = runtime::Prepare(Product(plan::F32, 4, 8, 4), CudaTarget());
   ASSERT_TRUE(prepared.ok());

@@ -333,9 +333,10 @@ TEST_F(CudnnTest, TuningKeepsTheFastest) {
 
 TEST_F(CudnnTest, WorkGoesIntoTheStreamThatIsGiven) {
   std::vector<void*> streams;
-  emulated_.host.enqueue = [&](void* stream, std::function<void()> work) {
+  emulated_.host.enqueue = [&](void* stream, const std::string&, std::function<void()> work) {
     streams.push_back(stream);
     work();
+    return absl::OkStatus();
   };
   plan::LibraryOp op = Convolution(plan::F32);
   op.set_workspace_bytes(0);

@@ -321,11 +321,11 @@ int Matmul(Handle handle, MatmulDesc desc, const void* alpha, const void* a, Mat
   if (needed > 0 && scratch == nullptr) return Fail("a workspace that is no memory", kExecutionFailed);
   ++state->matmuls;
   state->last_algorithm = algorithm->data[1];
-  state->host.enqueue(stream, [=, desc = *desc, k = problem.k()] {
+  const absl::Status queued = state->host.enqueue(stream, "cublasLtMatmul", [=, desc = *desc, k = problem.k()] {
     if (scratch != nullptr) std::memset(scratch, 0x5a, needed);
     Compute(desc, scale_a, scale_b, operands[0], operands[1], operands[2], operands[3], bias, k);
   });
-  return kSuccess;
+  return queued.ok() ? kSuccess : Fail("the stream does not take work", kExecutionFailed);
 }
 
 }  // namespace

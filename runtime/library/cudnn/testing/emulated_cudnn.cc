@@ -257,6 +257,11 @@ int GetBackwardDataWorkspaceSize(Handle handle, FilterDescriptor w, TensorDescri
   return Size({dx, w, convolution, dy}, true, algorithm, bytes);
 }
 
+int Enqueue(Handle handle, const char* name, std::function<void()> work) {
+  if (state->host.enqueue(handle->stream, name, std::move(work)).ok()) return kSuccess;
+  return Fail("the stream does not take work", kExecutionFailed);
+}
+
 // Null where it is no memory, or at no multiple of 16.
 void* Host(const void* device, int64_t elements, int type) {
   if (device == nullptr || reinterpret_cast<uintptr_t>(device) % 16 != 0) return nullptr;
@@ -419,8 +424,7 @@ int Forward(Handle handle, const void* alpha, TensorDescriptor x_desc, const voi
     return status;
   }
   work.z = work.y, work.z_data = work.y_data;
-  state->host.enqueue(handle->stream, [work] { work.Forward(); });
-  return kSuccess;
+  return Enqueue(handle, "cudnnConvolutionForward", [work] { work.Forward(); });
 }
 
 bool IsBias(const TensorStruct* bias, int channels, size_t rank, int type) {
@@ -450,8 +454,7 @@ int BiasActivationForward(Handle handle, const void* alpha1, TensorDescriptor x_
   work.bias = Host(bias, y_desc->dims[1], y_desc->type);
   if (work.z_data == nullptr || work.bias == nullptr) return Fail("an address that is no memory", kExecutionFailed);
   work.has_relu = activation->mode == kRelu;
-  state->host.enqueue(handle->stream, [work] { work.Forward(); });
-  return kSuccess;
+  return Enqueue(handle, "cudnnConvolutionBiasActivationForward", [work] { work.Forward(); });
 }
 
 int BackwardData(Handle handle, const void* alpha, FilterDescriptor w_desc, const void* w, TensorDescriptor dy_desc,
@@ -464,8 +467,7 @@ int BackwardData(Handle handle, const void* alpha, FilterDescriptor w_desc, cons
     return status;
   }
   work.z = work.x, work.z_data = work.x_data;
-  state->host.enqueue(handle->stream, [work] { work.BackwardData(); });
-  return kSuccess;
+  return Enqueue(handle, "cudnnConvolutionBackwardData", [work] { work.BackwardData(); });
 }
 
 int TransformTensor(Handle handle, const void* alpha, TensorDescriptor from_desc, const void* from, const void* beta,
@@ -478,7 +480,7 @@ int TransformTensor(Handle handle, const void* alpha, TensorDescriptor from_desc
   const void* const source = Host(from, Span(*from_desc), from_desc->type);
   void* const destination = Host(to, Span(*to_desc), to_desc->type);
   if (source == nullptr || destination == nullptr) return Fail("an address that is no memory", kExecutionFailed);
-  state->host.enqueue(handle->stream, [=, from = *from_desc, to = *to_desc] {
+  return Enqueue(handle, "cudnnTransformTensor", [=, from = *from_desc, to = *to_desc] {
     const int64_t bytes = Bytes(from.type);
     for (int n = 0; n < from.dims[0]; ++n) {
       for (int c = 0; c < from.dims[1]; ++c) {
@@ -490,7 +492,6 @@ int TransformTensor(Handle handle, const void* alpha, TensorDescriptor from_desc
       }
     }
   });
-  return kSuccess;
 }
 
 int AddTensor(Handle handle, const void* alpha, TensorDescriptor a_desc, const void* a, const void* beta,
@@ -503,8 +504,7 @@ int AddTensor(Handle handle, const void* alpha, TensorDescriptor a_desc, const v
   work.x_data = Host(c, Span(*c_desc), c_desc->type);
   work.bias = Host(a, c_desc->dims[1], c_desc->type);
   if (work.x_data == nullptr || work.bias == nullptr) return Fail("an address that is no memory", kExecutionFailed);
-  state->host.enqueue(handle->stream, [work] { work.AddBias(); });
-  return kSuccess;
+  return Enqueue(handle, "cudnnAddTensor", [work] { work.AddBias(); });
 }
 
 }  // namespace

@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <string>
 
+#include "absl/status/status.h"
 #include "ir/plan/types.pb.h"
 
 namespace plimsoll::runtime::nvidia {
@@ -17,8 +19,12 @@ struct EmulationHost {
   std::function<void*(const void* device, int64_t bytes)> address = [](const void* device, int64_t) {
     return const_cast<void*>(device);
   };
-  // Puts work into a stream. Default: it is done at once.
-  std::function<void(void* stream, std::function<void()> work)> enqueue = [](void*, std::function<void()> work) { work(); };
+  // Puts work into a stream; its name is for records. An error fails the call. Default: it is done at once.
+  std::function<absl::Status(void* stream, const std::string& name, std::function<void()> work)> enqueue =
+      [](void*, const std::string&, std::function<void()> work) {
+        work();
+        return absl::OkStatus();
+      };
 };
 
 // Reads and writes elements, rounding to nearest even.
