@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/device/cuda/cuda_device.h"
+#include "runtime/library/nvidia/testing/on_fake_driver.h"
 
 namespace plimsoll::emulation {
 
@@ -32,19 +33,7 @@ EmulatedGpu::~EmulatedGpu() {
 }
 
 void EmulatedGpu::UseLibraries(bool present) {
-  for (runtime::nvidia::EmulationHost* host : {&cublaslt_.host, &cudnn_.host}) {
-    host->address = [this](const void* address, int64_t bytes) -> void* {
-      return driver_->HostAddress(address, static_cast<size_t>(bytes));
-    };
-    host->enqueue = [this](void* stream, std::function<void()> work) {
-      const absl::Status status =
-          driver_->Enqueue(static_cast<runtime::cuda::CUstream>(stream), "library", [work = std::move(work)] {
-            work();
-            return absl::OkStatus();
-          });
-      EXPECT_TRUE(status.ok()) << status;
-    };
-  }
+  cublaslt_.host = cudnn_.host = runtime::nvidia::OnFakeDriver(*driver_);
   cublaslt_functions_ = *runtime::cublaslt::Emulate(&cublaslt_);
   cudnn_functions_ = *runtime::cudnn::Emulate(&cudnn_);
   if (!present) {

@@ -107,7 +107,7 @@ class PreparedGemm : public PreparedOp {
       : gemm_(gemm), workspace_bytes_(workspace_bytes), alignments_(std::move(alignments)), api_(api), descriptors_(*api) {}
 
   absl::Status Make(const PrepareOptions& options) {
-    auto context = Context::Of(api_, options.device);
+    auto context = Context::Of(api_, options.device, "cublasLtCreate");
     if (!context.ok()) return context.status();
     context_ = *std::move(context);
     if (absl::Status status = descriptors_.Make(gemm_); !status.ok()) return status;

@@ -34,7 +34,7 @@ class PreparedLayer : public PreparedOp {
       : layer_(layer), workspace_bytes_(workspace_bytes), alignments_(std::move(alignments)), api_(api), descriptors_(*api) {}
 
   absl::Status Make(const PrepareOptions& options) {
-    absl::StatusOr<std::shared_ptr<Context>> context = Context::Of(api_, options.device);
+    absl::StatusOr<std::shared_ptr<Context>> context = Context::Of(api_, options.device, "cudnnCreate");
     if (!context.ok()) return context.status();
     context_ = *std::move(context);
     std::lock_guard lock(context_->mutex());
@@ -196,7 +196,7 @@ class PreparedPacking : public PreparedOp {
   }
 
   absl::Status Make(const Packing& packing, int device) {
-    absl::StatusOr<std::shared_ptr<Context>> context = Context::Of(api_, device);
+    absl::StatusOr<std::shared_ptr<Context>> context = Context::Of(api_, device, "cudnnCreate");
     if (!context.ok()) return context.status();
     context_ = *std::move(context);
     const std::vector<int>* const strides[] = {&packing.from_strides, &packing.to_strides};

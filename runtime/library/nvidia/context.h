@@ -23,15 +23,15 @@ class Context {
   // For libraries whose contexts serve one call at a time.
   std::mutex& mutex() { return mutex_; }
 
-  // The device `device`'s context is current.
-  static absl::StatusOr<std::shared_ptr<Context>> Of(const Api* api, int device) {
+  // The context of `device` is current. `call` names the function that makes one, for errors.
+  static absl::StatusOr<std::shared_ptr<Context>> Of(const Api* api, int device, const char* call) {
     static std::mutex& mutex = *new std::mutex;
     static auto& contexts = *new std::map<std::pair<const Api*, int>, std::weak_ptr<Context>>;
     std::lock_guard lock(mutex);
     std::weak_ptr<Context>& known = contexts[{api, device}];
     if (std::shared_ptr<Context> context = known.lock()) return context;
     Handle handle = nullptr;
-    if (absl::Status status = ToStatus(*api, api->Create(&handle), "making a context"); !status.ok()) return status;
+    if (absl::Status status = ToStatus(*api, api->Create(&handle), call); !status.ok()) return status;
     auto context = std::make_shared<Context>(api, handle);
     known = context;
     return context;
