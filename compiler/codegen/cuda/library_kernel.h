@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "compiler/codegen/cuda/cuda.h"
 #include "compiler/codegen/cuda/device/description.h"
+#include "compiler/codegen/cuda/library_views.h"
 #include "ir/plan/library.pb.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Target/TargetMachine.h"
@@ -24,12 +26,20 @@ struct LibraryKernel {
   int64_t blocks = 0;
   int threads = 256;
   int blocks_of_multiprocessor = 2;  // as many must fit: bounds the registers
+  int most_width = 4;                // neighbouring elements of the destination that one access may take
 };
 
 // kUnimplemented: no kernel for it, with the reason. kInvalidArgument: shapes that do not agree.
 absl::StatusOr<LibraryKernel> PlanLibraryKernel(const plan::LibraryOp& op, const CudaTarget& target);
 absl::StatusOr<LibraryKernel> PlanMatmul(const plan::Matmul& op, const CudaTarget& target);
 absl::StatusOr<LibraryKernel> PlanConvolution(const plan::Convolution& op, const CudaTarget& target);
+absl::StatusOr<LibraryKernel> PlanDirectConvolution(const plan::Convolution& op, const std::vector<SpatialDim>& dims,
+                                                    const std::string& sum, const CudaTarget& target);
+absl::StatusOr<LibraryKernel> PlanPool(const plan::Pool& op, const CudaTarget& target);
+absl::StatusOr<LibraryKernel> PlanRecurrent(const plan::Recurrent& op, const CudaTarget& target);
+absl::StatusOr<LibraryKernel> PlanPack(const plan::Pack& op, const CudaTarget& target);
+// A convolution's bias with the destination's rank but for the batch.
+absl::StatusOr<plan::MemoryDesc> ChannelBias(const plan::Convolution& op);
 
 // Adds the entry, which calls the device library's function: a declaration until LinkDeviceLibrary.
 void EmitLibraryKernel(llvm::Module& module, const std::string& symbol, const LibraryKernel& kernel);

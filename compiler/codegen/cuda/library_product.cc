@@ -1,7 +1,6 @@
 // Matrix products and convolutions as sums of products: sorts the dims onto four axes (batch, rows, columns, inner) and
 // chooses the tile.
 #include <algorithm>
-#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "compiler/codegen/cuda/library_kernel.h"
@@ -11,6 +10,9 @@ namespace plimsoll::codegen {
 namespace {
 
 constexpr int64_t kMostBlocks = (int64_t{1} << 31) - 1;
+constexpr int64_t kFewRows = 8;      // of vector products
+constexpr int64_t kNarrowGroup = 4;  // channels of a group that tiles would be wasted on
+constexpr int64_t kThreads = 256;    // of a block
 
 // A product whose sides are not yet assigned: `first` are the rows of a or a convolution's positions, `second` the
 // columns of b or its channels.
@@ -71,12 +73,13 @@ int64_t Step(const device::Factor& factor, const device::Axis& axis, const long 
   return step;
 }
 
-void ChooseAccess(device::Factor& factor, const device::Product& product, const device::Axis& outer, int most) {
+void ChooseAccess(device::Factor& factor, const device::Product& product, const device::Axis& outer, int most_inner,
+                  int most_outer) {
   const int bytes = BytesOf(static_cast<plan::DataType>(factor.type));
   const absl::Span<const device::Window> windows(factor.window, factor.windows);
-  const int along_inner = WidthAlong(product.inner, factor.inner, bytes, most,
+  const int along_inner = WidthAlong(product.inner, factor.inner, bytes, most_inner,
                                      {{&product.batch, factor.batch}, {&outer, factor.outer}}, windows);
-  const int along_outer = WidthAlong(outer, factor.outer, bytes, most,
+  const int along_outer = WidthAlong(outer, factor.outer, bytes, most_outer,
                                      {{&product.batch, factor.batch}, {&product.inner, factor.inner}}, windows);
   const int64_t inner_step = Step(factor, product.inner, factor.inner, false),
                 outer_step = Step(factor, outer, factor.outer, true);
@@ -91,6 +94,56 @@ int64_t SpanOf(const device::Factor& factor, const device::Product& product, con
   int64_t span = Span(product.batch, factor.batch) + Span(outer, factor.outer) + Span(product.inner, factor.inner);
   for (int w = 0; w < factor.windows; ++w) span += factor.window[w].limit * factor.window[w].stride;
   return span;
+}
+
+// Whole waves of blocks, by how well a tile of that size uses a multiprocessor.
+std::string ChooseTile(device::Product& product, const std::string& sum, const CudaTarget& target, LibraryKernel& kernel) {
+  struct Tile {
+    int size;
+    double speed;
+  };
+  constexpr Tile kTiles[] = {{128, 1.0}, {64, 0.75}, {32, 0.4}};
+  double best = 0;
+  int size = 0;
+  for (const Tile& tile : kTiles) {
+    if (tile.size == 128 && (sum == "f64" || sum == "u64")) continue;
+    auto tiles = [&](int64_t count) { return (count + tile.size - 1) / tile.size; };
+    const int64_t blocks = product.batch.count * tiles(product.rows.count) * tiles(product.columns.count);
+    const int64_t waves = (blocks + target.multiprocessors - 1) / target.multiprocessors;
+    const double cost = static_cast<double>(waves) * tile.size * tile.size / tile.speed;
+    if (size != 0 && cost >= best) continue;
+    best = cost;
+    size = tile.size;
+    kernel.blocks = blocks;
+  }
+  ChooseAccess(product.left, product, product.rows, 4, 4);
+  ChooseAccess(product.right, product, product.columns, 4, 4);
+  return absl::StrCat("product", size);
+}
+
+// Few rows: how many threads share a column, so that there are blocks for all multiprocessors.
+std::string ChooseVector(device::Product& product, const std::string& sum, const CudaTarget& target, LibraryKernel& kernel) {
+  const int most_columns = sum == "f32" || sum == "u32" ? 4 : 2;  // 16 bytes of sums
+  device::Factor &left = product.left, &right = product.right;
+  ChooseAccess(right, product, product.columns, 16, most_columns);
+  const int columns = right.inner_fast ? 1 : right.width, steps = right.inner_fast ? right.width : 1;
+  left.inner_fast = 1;
+  left.width = steps;
+  if (WidthAlong(product.inner, left.inner, BytesOf(static_cast<plan::DataType>(left.type)), steps,
+                 {{&product.batch, left.batch}, {&product.rows, left.outer}}) != steps)
+    left.width = 1;
+  auto blocks = [&](int64_t splits) {
+    const int64_t of_block = kThreads / splits * columns;
+    return product.batch.count * ((product.columns.count + of_block - 1) / of_block);
+  };
+  int64_t splits = right.inner_fast ? 32 : 8;
+  while (splits < kThreads && blocks(splits) < target.multiprocessors && 4 * splits * steps <= product.inner.count) splits *= 2;
+  while (splits > 1 && (splits / 2) * steps >= product.inner.count) splits /= 2;
+  product.splits = static_cast<int>(splits);
+  kernel.blocks = blocks(splits);
+  kernel.most_width = columns;
+  kernel.skeleton = "matvec";
+  return absl::StrCat("vector", product.rows.count == 1 ? 1 : product.rows.count <= 4 ? 4 : 8);
 }
 
 absl::StatusOr<LibraryKernel> Choose(Builder& builder, const std::string& sum, const std::string& skeleton,
@@ -110,28 +163,12 @@ absl::StatusOr<LibraryKernel> Choose(Builder& builder, const std::string& sum, c
     kernel.read_only |= uint64_t{1} << product.epilogue.bias.operand;
   if (rows * columns * batch == 0 || product.rows.count == 0 || product.columns.count == 0) return kernel;
 
-  // Whole waves of blocks, by how well a tile of that size uses a multiprocessor.
-  struct Tile {
-    int size;
-    double speed;
-  };
-  const Tile tiles[] = {{128, 1.0}, {64, 0.75}, {32, 0.4}};
-  double best = 0;
-  int size = 0;
-  int64_t blocks = 0;
-  for (const Tile& tile : tiles) {
-    if (tile.size == 128 && (sum == "f64" || sum == "u64")) continue;
-    const int64_t count = batch * ((rows + tile.size - 1) / tile.size) * ((columns + tile.size - 1) / tile.size);
-    const int64_t waves = (count + target.multiprocessors - 1) / target.multiprocessors;
-    const double cost = static_cast<double>(waves) * tile.size * tile.size / tile.speed;
-    if (size != 0 && cost >= best) continue;
-    best = cost;
-    size = tile.size;
-    blocks = count;
-  }
-  if (blocks > kMostBlocks) return absl::UnimplementedError("a grid of more than 2^31 blocks");
-  ChooseAccess(product.left, product, product.rows, 4);
-  ChooseAccess(product.right, product, product.columns, 4);
+  std::string function;
+  if (rows <= kFewRows && product.left.windows + product.right.windows == 0)
+    function = ChooseVector(product, sum, target, kernel);
+  else
+    function = ChooseTile(product, sum, target, kernel);
+  if (kernel.blocks > kMostBlocks) return absl::UnimplementedError("a grid of more than 2^31 blocks");
   auto other_axes = [&](const device::View& view) {
     return std::vector<std::pair<const device::Axis*, const long long*>>{{&product.batch, view.batch},
                                                                          {&product.rows, view.row}};
@@ -140,15 +177,13 @@ absl::StatusOr<LibraryKernel> Choose(Builder& builder, const std::string& sum, c
     return WidthAlong(product.columns, view.column, BytesOf(static_cast<plan::DataType>(view.type)), most,
                       other_axes(view));
   };
-  const int width = width_of(product.epilogue.destination, 4);
+  const int width = width_of(product.epilogue.destination, kernel.most_width);
   int64_t span = std::max(SpanOf(product.left, product, product.rows), SpanOf(product.right, product, product.columns));
   for (device::View* view : builder.epilogue.views) {
     view->width = width_of(*view, width) == width ? width : 1;
     span = std::max(span, Span(product.batch, view->batch) + Span(product.rows, view->row) + Span(product.columns, view->column));
   }
-  kernel.function = absl::StrCat("product", size, "_", sum, span < (int64_t{1} << 30) ? "_i32" : "_i64");
-  kernel.blocks = blocks;
-  if (size == 128) kernel.blocks_of_multiprocessor = 1;
+  kernel.function = absl::StrCat(function, "_", sum, span < (int64_t{1} << 30) ? "_i32" : "_i64");
   kernel.description.assign(reinterpret_cast<const char*>(&product), sizeof(product));
   return kernel;
 }
@@ -179,8 +214,9 @@ absl::StatusOr<LibraryKernel> PlanMatmul(const plan::Matmul& op, const CudaTarge
   if (!a_strides.ok()) return a_strides.status();
   if (!b_strides.ok()) return b_strides.status();
 
-  // Columns are what the destination is contiguous along.
-  Builder builder(/*exchange=*/n > 1 && m > 1 && dst->strides[rank - 2] < dst->strides[rank - 1]);
+  // Columns are what the destination is contiguous along; where one side is short, the other one.
+  const bool exchange = std::min(m, n) <= kFewRows ? n < m : dst->strides[rank - 2] < dst->strides[rank - 1];
+  Builder builder(exchange);
   const int zeros = op.has_a_zero_point() + op.has_b_zero_point();
   auto epilogue = BuildEpilogue(op.has_bias() ? &op.bias() : nullptr, op.post_ops(), *dst, 2, zeros, floating,
                                 &builder.product.epilogue);
@@ -202,16 +238,25 @@ absl::StatusOr<LibraryKernel> PlanMatmul(const plan::Matmul& op, const CudaTarge
   return Choose(builder, *sum, "matmul", target);
 }
 
+absl::StatusOr<plan::MemoryDesc> ChannelBias(const plan::Convolution& op) {
+  plan::MemoryDesc bias = op.bias();
+  if (!op.has_bias()) return bias;
+  if (bias.dims_size() != 1 || bias.dims(0) != op.dst().dims(1))
+    return absl::InvalidArgumentError("a convolution's bias does not have one element a channel");
+  const int64_t stride = bias.strides().empty() ? 1 : bias.strides(0);
+  bias.clear_strides();
+  bias.add_strides(stride);
+  for (int i = 2; i < op.dst().dims_size(); ++i) {
+    bias.add_dims(1);
+    bias.add_strides(0);
+  }
+  return bias;
+}
+
 absl::StatusOr<LibraryKernel> PlanConvolution(const plan::Convolution& op, const CudaTarget& target) {
   const int spatial = op.src().dims_size() - 2;
   if (spatial < 1 || op.dst().dims_size() != spatial + 2 || op.weights().dims_size() != spatial + 2 || op.groups() < 1)
     return absl::InvalidArgumentError("a convolution's source, weights and destination differ in rank, or groups < 1");
-  for (const auto* list : {&op.strides(), &op.dilations(), &op.pads_begin(), &op.pads_end()}) {
-    if (!list->empty() && list->size() != spatial)
-      return absl::InvalidArgumentError("a convolution's strides, dilations or pads do not match its dimensions");
-    for (int64_t value : *list)
-      if (value < -(1 << 24) || value > 1 << 24) return absl::InvalidArgumentError("a convolution's stride, dilation or pad");
-  }
   auto src = TensorOf(op.src()), weights = TensorOf(op.weights()), dst = TensorOf(op.dst());
   for (const auto* tensor : {&src, &weights, &dst})
     if (!tensor->ok()) return tensor->status();
@@ -221,6 +266,7 @@ absl::StatusOr<LibraryKernel> PlanConvolution(const plan::Convolution& op, const
   if ((op.has_src_zero_point() || op.has_weights_zero_point()) &&
       (BytesOf(src->dtype) != 1 || BytesOf(weights->dtype) != 1 || floating))
     return absl::UnimplementedError("zero points of other than 8-bit integers");
+  const int zeros = op.has_src_zero_point() + op.has_weights_zero_point();
   const int64_t groups = op.groups(), images = dst->dims[0], out = dst->dims[1], in = src->dims[1];
   const int out_dim = op.transposed() ? 1 : 0;  // of the weights
   const int64_t out_of_group = out / groups, in_of_group = in / groups;
@@ -229,20 +275,18 @@ absl::StatusOr<LibraryKernel> PlanConvolution(const plan::Convolution& op, const
       weights->dims[1 - out_dim] != (op.transposed() ? in : in_of_group))
     return absl::InvalidArgumentError("a convolution's channels or batch do not agree");
 
+  auto dims = SpatialDims(*src, *dst, absl::MakeConstSpan(weights->dims).subspan(2), op.strides(), op.dilations(),
+                          op.pads_begin(), op.pads_end(), op.transposed());
+  if (!dims.ok()) return dims.status();
+  if (out_of_group <= kNarrowGroup && zeros == 0) return PlanDirectConvolution(op, *dims, *sum, target);
   const bool channels_last = src->strides[1] == 1 && in > 1;
-  Builder builder(/*exchange=*/!(dst->strides[1] == 1 && out > 1));  // channels are the rows of NCHW, the columns of NHWC
-  const int zeros = op.has_src_zero_point() + op.has_weights_zero_point();
-  plan::MemoryDesc bias;
-  if (op.has_bias()) {
-    bias = op.bias();
-    if (bias.dims_size() != 1 || bias.dims(0) != out)
-      return absl::InvalidArgumentError("a convolution's bias does not have one element a channel");
-    const int64_t stride = bias.strides().empty() ? 1 : bias.strides(0);
-    bias.clear_strides();
-    for (int i = 0; i < spatial; ++i) bias.add_dims(1);
-    for (int i = 0; i <= spatial; ++i) bias.add_strides(i == 0 ? stride : 0);
-  }
-  auto epilogue = BuildEpilogue(op.has_bias() ? &bias : nullptr, op.post_ops(), *dst, 2, zeros, floating,
+  const bool plain = std::all_of(dims->begin(), dims->end(), [](const SpatialDim& dim) { return dim.plain(); });
+  const int64_t positions = dst->elements() / std::max<int64_t>(out, 1);
+  // Channels are the rows of NCHW, the columns of NHWC, and of few positions.
+  Builder builder(/*exchange=*/!(dst->strides[1] == 1 && out > 1) && !(plain && positions <= kFewRows));
+  auto bias = ChannelBias(op);
+  if (!bias.ok()) return bias.status();
+  auto epilogue = BuildEpilogue(op.has_bias() ? &*bias : nullptr, op.post_ops(), *dst, 2, zeros, floating,
                                 &builder.product.epilogue);
   if (!epilogue.ok()) return epilogue.status();
   builder.epilogue = *std::move(epilogue);
@@ -257,22 +301,12 @@ absl::StatusOr<LibraryKernel> PlanConvolution(const plan::Convolution& op, const
   std::vector<int> window_of(spatial, -1);
   device::Factor& source = *builder.of_first;
   for (int i = 0; i < spatial; ++i) {
-    const int64_t stride = op.strides().empty() ? 1 : op.strides(i), dilation = op.dilations().empty() ? 1 : op.dilations(i),
-                  pad = op.pads_begin().empty() ? 0 : op.pads_begin(i), limit = src->dims[i + 2],
-                  kernel = weights->dims[i + 2], result = dst->dims[i + 2];
-    if (stride < 1 || dilation < 1) return absl::InvalidArgumentError("a convolution's stride or dilation is below 1");
-    const int64_t outer = op.transposed() ? 1 : stride, inner = op.transposed() ? -dilation : dilation,
-                  constant = op.transposed() ? pad : -pad, divisor = op.transposed() ? stride : 1;
-    if (outer * result + std::abs(inner) * kernel + std::abs(constant) >= int64_t{1} << 31)
-      return absl::UnimplementedError("a convolution of 2^31 positions along a dim");
-    if (kernel == 1 && constant == 0 && divisor == 1 && (result - 1) * outer < limit) {
-      outer_strides[i] = outer * src->strides[i + 2];
+    if ((*dims)[i].plain()) {
+      outer_strides[i] = (*dims)[i].outer * src->strides[i + 2];
       continue;
     }
-    if (source.windows == device::kDims) return absl::UnimplementedError("windows of more than 8 dims");
     window_of[i] = source.windows;
-    source.window[source.windows++] = {0, 0, static_cast<int>(outer), static_cast<int>(inner), static_cast<int>(constant),
-                                       static_cast<int>(divisor), static_cast<int>(limit), 0, src->strides[i + 2]};
+    source.window[source.windows++] = WindowOf((*dims)[i], src->strides[i + 2]);
   }
   builder.Connect();
   absl::Status added = AddDim(builder.batch, groups,
@@ -298,14 +332,6 @@ absl::StatusOr<LibraryKernel> PlanConvolution(const plan::Convolution& op, const
   if (channels_last) add_channels();
   if (!added.ok()) return added;
   return Choose(builder, *sum, "convolution", target);
-}
-
-absl::StatusOr<LibraryKernel> PlanLibraryKernel(const plan::LibraryOp& op, const CudaTarget& target) {
-  switch (op.op_case()) {
-    case plan::LibraryOp::kMatmul: return PlanMatmul(op.matmul(), target);
-    case plan::LibraryOp::kConvolution: return PlanConvolution(op.convolution(), target);
-    default: return absl::UnimplementedError("a library operation without a generated kernel");
-  }
 }
 
 }  // namespace plimsoll::codegen

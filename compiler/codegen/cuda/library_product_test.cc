@@ -44,7 +44,7 @@ void Compare(const Operand& got, const plan::MemoryDesc& desc, const std::functi
       continue;
     }
     const double tolerance = 2 * Epsilon(got.type) * std::abs(expected.value) + Epsilon(got.type) * 0x1p-6 +
-                             sum_epsilon * (8 + static_cast<double>(terms)) * (expected.magnitude + 1);
+                             sum_epsilon * (8 + static_cast<double>(terms)) * (expected.magnitude + 1) * std::max(1.0, std::abs(expected.value));
     ASSERT_NEAR(value, expected.value, tolerance) << what << " at " << absl::StrJoin(at, ",");
   } while (Next(at, dims));
 }
@@ -78,7 +78,8 @@ double PostOpsAt(const google::protobuf::RepeatedPtrField<plan::PostOp>& list, c
 }
 
 // Runs a matmul on random operands and compares.
-void CheckMatmul(const plan::Matmul& matmul, const std::string& arch = "sm_80", uint32_t seed = 1) {
+void CheckMatmul(const plan::Matmul& matmul, const std::string& arch = "sm_80", uint32_t seed = 1,
+                 const std::string& skeleton = "") {
   const std::string what = matmul.ShortDebugString();
   std::mt19937 random(seed);
   plan::LibraryOp op;
@@ -99,6 +100,7 @@ void CheckMatmul(const plan::Matmul& matmul, const std::string& arch = "sm_80", 
   operands.push_back(&dst);
   LibraryKernelRun run(op, arch);
   ASSERT_TRUE(run.status().ok()) << run.status() << what;
+  if (!skeleton.empty()) EXPECT_THAT(run.kernel().skeletons, ElementsAre(skeleton)) << what;
   const absl::Status status = run.Run(operands, {operands.size() - 1});
   ASSERT_TRUE(status.ok()) << status << what;
   const double scale = matmul.scale() == 0 ? 1 : matmul.scale();
@@ -337,10 +339,46 @@ TEST(Matmul, WhatThereIsNoKernelFor) {
   EXPECT_EQ(code(negative), absl::StatusCode::kInvalidArgument);
 }
 
+// Few rows, or few columns: the inner axis is shared out.
+TEST(Matmul, Vectors) {
+  for (int64_t few : {1, 2, 5, 8})
+    for (plan::DataType type : {plan::F32, plan::F16, plan::F64, plan::I32})
+      for (bool transposed : {false, true}) {
+        const Dims rhs{96, 200}, strides = transposed ? Dims{1, 96} : Dims{200, 1};
+        plan::Matmul row = Matmul(type, {few, 96}, rhs, {few, 200}), column = Matmul(type, {200, 96}, {96, few}, {200, few});
+        SetDesc(row.mutable_b(), type, rhs, strides);
+        SetDesc(row.mutable_bias(), type, {200});
+        SetDesc(column.mutable_a(), type, {200, 96}, transposed ? Dims{1, 200} : Dims{96, 1});
+        CheckMatmul(row, "sm_80", 1, "matvec");
+        CheckMatmul(column, "sm_80", 1, "matvec");
+      }
+  CheckMatmul(Matmul(plan::BF16, {3, 1, 1, 777}, {3, 2, 777, 33}, {3, 2, 1, 33}), "sm_80", 1, "matvec");
+  CheckMatmul(Matmul(plan::F32, {1, 5000}, {5000, 7}, {1, 7}), "sm_80", 1, "matvec");
+  CheckMatmul(Matmul(plan::F32, {7, 3}, {3, 5}, {7, 5}), "sm_80", 1, "matvec");
+  CheckMatmul(Matmul(plan::F32, {1, 1}, {1, 1}, {1, 1}), "sm_80", 1, "matvec");
+  plan::Matmul bytes = Matmul(plan::U8, {3, 133}, {133, 66}, {3, 66});
+  bytes.mutable_b()->set_dtype(plan::I8);
+  bytes.mutable_dst()->set_dtype(plan::I32);
+  bytes.set_has_a_zero_point(true);
+  bytes.set_has_b_zero_point(true);
+  for (int per = 0; per < 4; ++per) {
+    bytes.set_a_zero_point_per_row(per & 1);
+    bytes.set_b_zero_point_per_column(per & 2);
+    for (const Dims& strides : std::vector<Dims>{{66, 1}, {68, 1}, {1, 133}, {1, 144}}) {
+      SetDesc(bytes.mutable_b(), plan::I8, {133, 66}, strides);
+      CheckMatmul(bytes, "sm_80", 1, "matvec");
+    }
+  }
+  plan::Matmul post = Matmul(plan::F16, {2, 96}, {96, 200}, {2, 200});
+  AddPostOp(post.mutable_post_ops(), "silu");
+  AddBinary(post.mutable_post_ops(), "mul", plan::F16, {2, 200});
+  CheckMatmul(post, "sm_80", 1, "matvec");
+}
+
 // With any one barrier taken out some order of the threads gives another result.
 TEST(Matmul, EveryBarrierIsNeeded) {
   int barriers = 0;
-  for (const Dims& shape : std::vector<Dims>{{40, 100, 40}, {64 * 11, 40, 64 * 10}}) {
+  for (const Dims& shape : std::vector<Dims>{{40, 100, 40}, {64 * 11, 40, 64 * 10}, {2, 300, 500}}) {
     plan::LibraryOp op;
     *op.mutable_matmul() = Matmul(plan::F32, {shape[0], shape[1]}, {shape[1], shape[2]}, {shape[0], shape[2]});
     std::mt19937 random(1);
@@ -355,7 +393,7 @@ TEST(Matmul, EveryBarrierIsNeeded) {
       EXPECT_TRUE(noticed) << "barrier " << number << " of " << absl::StrJoin(shape, "x");
     }
   }
-  EXPECT_GE(barriers, 2 + 4);
+  EXPECT_EQ(barriers, 4 + 4 + 2);
 }
 
 // Runs a convolution on random operands and compares.
@@ -506,6 +544,39 @@ TEST(Convolution, Groups) {
         SetDesc(convolution.mutable_bias(), plan::F32, {24});
         CheckConvolution(convolution);
       }
+}
+
+TEST(Convolution, DepthwiseAndNarrowGroups) {
+  for (bool channels_last : {false, true})
+    for (bool transposed : {false, true})
+      for (int64_t multiplier : {1, 3})
+        for (plan::DataType type : {plan::F32, plan::F16}) {
+          Shape s{{9, 10}, {3, 3}, {2, 1}, {1, 2}, {1, 1}, {1, 2}, 2, 12, 12 * multiplier, 12};
+          s.channels_last = channels_last;
+          s.transposed = transposed;
+          plan::Convolution convolution = Convolution(type, s);
+          SetDesc(convolution.mutable_bias(), type, {12 * multiplier});
+          AddPostOp(convolution.mutable_post_ops(), "hard_swish");
+          const Dims dims = DimsOf(convolution.dst());
+          AddBinary(convolution.mutable_post_ops(), "add", type, dims, Layout(dims, channels_last));
+          CheckConvolution(convolution, multiplier == 1 ? "depthwise" : "grouped");
+        }
+  Shape large{{20, 21}, {7, 7}, {1, 1}, {1, 1}, {3, 3}, {3, 3}, 1, 8, 8, 8};
+  large.channels_last = true;
+  CheckConvolution(Convolution(plan::F32, large), "depthwise");
+  Shape one{{9, 10}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 2, 12, 1};
+  CheckConvolution(Convolution(plan::F64, one), "grouped");
+  CheckConvolution(Convolution(plan::I32, one), "grouped");
+}
+
+TEST(Convolution, FewPositions) {
+  for (bool channels_last : {false, true}) {
+    Shape s{{1, 1}, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, 2, 36, 40};
+    s.channels_last = channels_last;
+    plan::Convolution convolution = Convolution(plan::F32, s);
+    SetDesc(convolution.mutable_bias(), plan::F32, {40});
+    CheckConvolution(convolution, "matvec");
+  }
 }
 
 TEST(Convolution, AllElementTypes) {

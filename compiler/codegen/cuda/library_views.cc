@@ -246,4 +246,42 @@ absl::StatusOr<EpilogueBuilder> BuildEpilogue(const plan::MemoryDesc* bias, cons
   return builder;
 }
 
+absl::StatusOr<std::vector<SpatialDim>> SpatialDims(const Tensor& source, const Tensor& destination,
+                                                    absl::Span<const int64_t> kernel, const Int64s& strides,
+                                                    const Int64s& dilations, const Int64s& pads_begin,
+                                                    const Int64s& pads_end, bool transposed) {
+  const int spatial = static_cast<int>(kernel.size());
+  for (const Int64s* list : {&strides, &dilations, &pads_begin, &pads_end}) {
+    if (!list->empty() && list->size() != spatial)
+      return absl::InvalidArgumentError("strides, dilations or pads do not match the spatial dimensions");
+    for (int64_t value : *list)
+      if (value < -(1 << 24) || value > 1 << 24) return absl::InvalidArgumentError(absl::StrCat("a stride, dilation or pad of ", value));
+  }
+  if (spatial > device::kDims) return absl::UnimplementedError(absl::StrCat("windows of ", spatial, " dims"));
+  std::vector<SpatialDim> dims(spatial);
+  for (int i = 0; i < spatial; ++i) {
+    const int64_t stride = strides.empty() ? 1 : strides[i], dilation = dilations.empty() ? 1 : dilations[i],
+                  pad = pads_begin.empty() ? 0 : pads_begin[i];
+    if (stride < 1 || dilation < 1) return absl::InvalidArgumentError("a stride or dilation below 1");
+    SpatialDim& dim = dims[i];
+    dim.outer = transposed ? 1 : stride;
+    dim.inner = transposed ? -dilation : dilation;
+    dim.constant = transposed ? pad : -pad;
+    dim.divisor = transposed ? stride : 1;
+    dim.limit = source.dims[i + 2];
+    dim.kernel = kernel[i];
+    dim.result = destination.dims[i + 2];
+    constexpr double kRange = 1LL << 31;
+    if (static_cast<double>(dim.outer) * static_cast<double>(dim.result) +
+            static_cast<double>(dilation) * static_cast<double>(dim.kernel) + std::abs(static_cast<double>(pad)) >= kRange)
+      return absl::UnimplementedError("windows at positions beyond 2^31");
+  }
+  return dims;
+}
+
+device::Window WindowOf(const SpatialDim& dim, int64_t stride) {
+  return {0, 0, static_cast<int>(dim.outer), static_cast<int>(dim.inner), static_cast<int>(dim.constant),
+          static_cast<int>(dim.divisor), static_cast<int>(dim.limit), 0, stride};
+}
+
 }  // namespace plimsoll::codegen

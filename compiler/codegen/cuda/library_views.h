@@ -67,4 +67,19 @@ using PostOps = google::protobuf::RepeatedPtrField<plan::PostOp>;
 absl::StatusOr<EpilogueBuilder> BuildEpilogue(const plan::MemoryDesc* bias, const PostOps& post_ops, const Tensor& destination,
                                               int first, int zeros, bool floating, device::Epilogue* epilogue);
 
+// A window's way along one spatial dim: position p of the source is seen from position o of the destination at kernel
+// element k where p * divisor = o * outer + k * inner + constant.
+struct SpatialDim {
+  int64_t outer = 1, inner = 1, constant = 0, divisor = 1, limit = 0, kernel = 1, result = 0;
+  // One element that lies inside wherever it is: no window is needed.
+  bool plain() const { return kernel == 1 && constant == 0 && divisor == 1 && (result - 1) * outer < limit; }
+};
+using Int64s = google::protobuf::RepeatedField<int64_t>;
+// kInvalidArgument: lists of another length, strides or dilations below 1. kUnimplemented: positions beyond 31 bits.
+absl::StatusOr<std::vector<SpatialDim>> SpatialDims(const Tensor& source, const Tensor& destination,
+                                                    absl::Span<const int64_t> kernel, const Int64s& strides,
+                                                    const Int64s& dilations, const Int64s& pads_begin,
+                                                    const Int64s& pads_end, bool transposed);
+device::Window WindowOf(const SpatialDim& dim, int64_t stride);
+
 }  // namespace plimsoll::codegen

@@ -96,16 +96,18 @@ struct Product {
   Epilogue epilogue;
 };
 
-// destination[batch, row, column] over windows of the source: a pool, or a convolution whose groups are narrow. The
-// windows' outer axis is `columns`, their inner one `inner`.
+// destination[batch, row, column] over a window of the source: a pool, or a convolution of narrow groups.
 struct Direct {
   enum Kind : int { kConvolution = 0, kMaximum = 1, kAverage = 2, kAverageInside = 3 };
   Axis batch, rows, columns, inner;
   int kind;
-  int divisor;  // kAverage
-  Factor source;
-  View weights;  // kConvolution: row and column as of the destination; the inner axis below
-  long long weights_inner[kDims];
+  int divisor;               // kAverage
+  int windows_along_columns;  // the windows' outer dims are dims of `columns`, else of `rows`
+  int unused;
+  View source, weights;  // weights: kConvolution
+  long long source_inner[kDims], weights_inner[kDims];
+  int windows, unused_too;
+  Window window[kDims];
   Epilogue epilogue;
 };
 

@@ -1,26 +1,51 @@
 // The device library: what the compiler links into a module of kernels and specializes. Each function is called by one
 // entry with the description and the operands' addresses.
+#include "compiler/codegen/cuda/device/direct.h"
 #include "compiler/codegen/cuda/device/product.h"
+#include "compiler/codegen/cuda/device/recurrent.h"
+#include "compiler/codegen/cuda/device/vector_product.h"
 
 namespace plimsoll::device {
 
-#define PLIMSOLL_PRODUCT(name, Sum, Index, rows, columns, depth, thread_rows, thread_columns)                      \
-  extern "C" __attribute__((always_inline)) void plimsoll_device_##name(const Product* product, const Pointer* operands) { \
-    TiledProduct<Sum, Index, rows, columns, depth, thread_rows, thread_columns>(*product, operands);                \
+#define PLIMSOLL_FUNCTION(name, Description, ...)                                               \
+  extern "C" __attribute__((always_inline)) void plimsoll_device_##name(const Description* description, \
+                                                                        const Pointer* operands) {      \
+    __VA_ARGS__(*description, operands);                                                        \
   }
-#define PLIMSOLL_PRODUCTS(type, Sum)                                                     \
-  PLIMSOLL_PRODUCT(product64_##type##_i32, Sum, int, 64, 64, 16, 4, 4)                   \
-  PLIMSOLL_PRODUCT(product64_##type##_i64, Sum, int64_t, 64, 64, 16, 4, 4)               \
-  PLIMSOLL_PRODUCT(product32_##type##_i32, Sum, int, 32, 32, 32, 4, 4)                   \
-  PLIMSOLL_PRODUCT(product32_##type##_i64, Sum, int64_t, 32, 32, 32, 4, 4)
+// Indices of 32 bits, and of 64.
+#define PLIMSOLL_PRODUCT(name, Sum, ...)                                                          \
+  PLIMSOLL_FUNCTION(name##_i32, Product, TiledProduct<Sum, int, __VA_ARGS__>)                     \
+  PLIMSOLL_FUNCTION(name##_i64, Product, TiledProduct<Sum, int64_t, __VA_ARGS__>)
+#define PLIMSOLL_VECTOR(name, Sum, rows)                                                          \
+  PLIMSOLL_FUNCTION(name##_i32, Product, VectorProduct<Sum, int, rows>)                           \
+  PLIMSOLL_FUNCTION(name##_i64, Product, VectorProduct<Sum, int64_t, rows>)
+#define PLIMSOLL_DIRECT(type, Sum)                                                                \
+  PLIMSOLL_FUNCTION(direct_##type##_i32, Direct, DirectWindow<Sum, int>)                          \
+  PLIMSOLL_FUNCTION(direct_##type##_i64, Direct, DirectWindow<Sum, int64_t>)
+#define PLIMSOLL_OF_TYPE(type, Sum)                            \
+  PLIMSOLL_PRODUCT(product64_##type, Sum, 64, 64, 16, 4, 4)    \
+  PLIMSOLL_PRODUCT(product32_##type, Sum, 32, 32, 32, 4, 4)    \
+  PLIMSOLL_VECTOR(vector1_##type, Sum, 1)                      \
+  PLIMSOLL_VECTOR(vector4_##type, Sum, 4)                      \
+  PLIMSOLL_VECTOR(vector8_##type, Sum, 8)
 
-PLIMSOLL_PRODUCTS(f32, float)
-PLIMSOLL_PRODUCTS(f64, double)
-PLIMSOLL_PRODUCTS(u32, uint32_t)
-PLIMSOLL_PRODUCTS(u64, uint64_t)
-PLIMSOLL_PRODUCT(product128_f32_i32, float, int, 128, 128, 8, 8, 8)
-PLIMSOLL_PRODUCT(product128_f32_i64, float, int64_t, 128, 128, 8, 8, 8)
-PLIMSOLL_PRODUCT(product128_u32_i32, uint32_t, int, 128, 128, 8, 8, 8)
-PLIMSOLL_PRODUCT(product128_u32_i64, uint32_t, int64_t, 128, 128, 8, 8, 8)
+PLIMSOLL_OF_TYPE(f32, float)
+PLIMSOLL_OF_TYPE(f64, double)
+PLIMSOLL_OF_TYPE(u32, uint32_t)
+PLIMSOLL_OF_TYPE(u64, uint64_t)
+PLIMSOLL_PRODUCT(product128_f32, float, 128, 128, 8, 8, 8)
+PLIMSOLL_PRODUCT(product128_u32, uint32_t, 128, 128, 8, 8, 8)
+PLIMSOLL_DIRECT(f32, float)
+PLIMSOLL_DIRECT(f64, double)
+PLIMSOLL_DIRECT(u32, uint32_t)
+PLIMSOLL_DIRECT(u64, uint64_t)
+PLIMSOLL_DIRECT(s64, int64_t)
+PLIMSOLL_FUNCTION(lstm, Recurrent, RecurrentSteps<Recurrent::kLstm>)
+PLIMSOLL_FUNCTION(gru, Recurrent, RecurrentSteps<Recurrent::kGru>)
+PLIMSOLL_FUNCTION(linear_before_reset_gru, Recurrent, RecurrentSteps<Recurrent::kLinearBeforeResetGru>)
+PLIMSOLL_FUNCTION(vanilla_tanh, Recurrent, RecurrentSteps<Recurrent::kTanh>)
+PLIMSOLL_FUNCTION(vanilla_relu, Recurrent, RecurrentSteps<Recurrent::kRelu>)
+PLIMSOLL_FUNCTION(quantized_lstm, Recurrent, QuantizedLstm)
+PLIMSOLL_FUNCTION(copy, Copy, CopyElements)
 
 }  // namespace plimsoll::device

@@ -1,5 +1,5 @@
-// Elements in global memory: read as the type in which is computed, written as that of memory. Types are numbers of the
-// description, constants once a kernel is specialized.
+// Elements in global memory: read as the type in which is computed, written as that of memory. Types, widths and numbers
+// of dims are the description's, constants before any loop is unrolled: loops run to them, not to the most there may be.
 #pragma once
 
 #include <stdint.h>
@@ -150,73 +150,80 @@ struct VectorOf {
   typedef Bits type __attribute__((ext_vector_type(kCount)));
 };
 
-// `kCount` neighbours by one access of at most 16 bytes; the address is a multiple of its size.
-template <typename Bits, int kCount, typename To>
-PLIMSOLL_INLINE void LoadVector(Pointer from, int type, To* to) {
-  if constexpr (sizeof(Bits) * kCount <= 16) {
+// `kCount` neighbours by one access of at most 16 bytes; the address is a multiple of its size. Bits and their meaning are
+// apart, so that no case of the one is repeated for each of the other.
+template <typename Bits, int kCount>
+PLIMSOLL_INLINE void LoadBits(Pointer from, uint64_t* to) {
+  if constexpr (kCount == 1) {
+    to[0] = *reinterpret_cast<PLIMSOLL_GLOBAL const Bits*>(from);
+  } else if constexpr (sizeof(Bits) * kCount <= 16) {
     using Vector = typename VectorOf<Bits, kCount>::type;
     const Vector bits = *reinterpret_cast<PLIMSOLL_GLOBAL const Vector*>(from);
     PLIMSOLL_UNROLL
-    for (int i = 0; i < kCount; ++i) to[i] = FromBits<To>(bits[i], type);
+    for (int i = 0; i < kCount; ++i) to[i] = bits[i];
   }
 }
-template <int kCount, typename To>
-PLIMSOLL_INLINE void LoadMany(Pointer from, int type, To* to) {
-  switch (BytesOf(type)) {
-    case 1: return LoadVector<uint8_t, kCount>(from, type, to);
-    case 2: return LoadVector<uint16_t, kCount>(from, type, to);
-    case 4: return LoadVector<uint32_t, kCount>(from, type, to);
-    default: return LoadVector<uint64_t, kCount>(from, type, to);
+template <int kCount>
+PLIMSOLL_INLINE void LoadBitsOf(Pointer from, int bytes, uint64_t* to) {
+  switch (bytes) {
+    case 1: return LoadBits<uint8_t, kCount>(from, to);
+    case 2: return LoadBits<uint16_t, kCount>(from, to);
+    case 4: return LoadBits<uint32_t, kCount>(from, to);
+    default: return LoadBits<uint64_t, kCount>(from, to);
   }
 }
 template <typename To>
 PLIMSOLL_INLINE To LoadOne(Pointer from, int type) {
-  switch (BytesOf(type)) {
-    case 1: return FromBits<To>(*reinterpret_cast<PLIMSOLL_GLOBAL const uint8_t*>(from), type);
-    case 2: return FromBits<To>(*reinterpret_cast<PLIMSOLL_GLOBAL const uint16_t*>(from), type);
-    case 4: return FromBits<To>(*reinterpret_cast<PLIMSOLL_GLOBAL const uint32_t*>(from), type);
-    default: return FromBits<To>(*reinterpret_cast<PLIMSOLL_GLOBAL const uint64_t*>(from), type);
-  }
+  uint64_t bits;
+  LoadBitsOf<1>(from, BytesOf(type), &bits);
+  return FromBits<To>(bits, type);
 }
 // `width`: 1, 2, 4, 8 or 16.
 template <typename To>
 PLIMSOLL_INLINE void Load(Pointer from, int type, int width, To* to) {
+  uint64_t bits[16];
   switch (width) {
-    case 2: return LoadMany<2>(from, type, to);
-    case 4: return LoadMany<4>(from, type, to);
-    case 8: return LoadMany<8>(from, type, to);
-    case 16: return LoadMany<16>(from, type, to);
-    default: to[0] = LoadOne<To>(from, type);
+    case 2: LoadBitsOf<2>(from, BytesOf(type), bits); break;
+    case 4: LoadBitsOf<4>(from, BytesOf(type), bits); break;
+    case 8: LoadBitsOf<8>(from, BytesOf(type), bits); break;
+    case 16: LoadBitsOf<16>(from, BytesOf(type), bits); break;
+    default: LoadBitsOf<1>(from, BytesOf(type), bits);
   }
+  PLIMSOLL_UNROLL
+  for (int i = 0; i < width; ++i) to[i] = FromBits<To>(bits[i], type);
 }
 
-template <typename Bits, int kCount, typename From>
-PLIMSOLL_INLINE void StoreVector(Pointer to, int type, const From* from) {
+template <typename Bits, int kCount>
+PLIMSOLL_INLINE void StoreBits(Pointer to, const uint64_t* from) {
   if constexpr (kCount == 1) {
-    *reinterpret_cast<PLIMSOLL_GLOBAL Bits*>(to) = static_cast<Bits>(ToBits(from[0], type));
+    *reinterpret_cast<PLIMSOLL_GLOBAL Bits*>(to) = static_cast<Bits>(from[0]);
   } else if constexpr (sizeof(Bits) * kCount <= 16) {
     using Vector = typename VectorOf<Bits, kCount>::type;
     Vector bits;
     PLIMSOLL_UNROLL
-    for (int i = 0; i < kCount; ++i) bits[i] = static_cast<Bits>(ToBits(from[i], type));
+    for (int i = 0; i < kCount; ++i) bits[i] = static_cast<Bits>(from[i]);
     *reinterpret_cast<PLIMSOLL_GLOBAL Vector*>(to) = bits;
   }
 }
-template <int kCount, typename From>
-PLIMSOLL_INLINE void StoreMany(Pointer to, int type, const From* from) {
-  switch (BytesOf(type)) {
-    case 1: return StoreVector<uint8_t, kCount>(to, type, from);
-    case 2: return StoreVector<uint16_t, kCount>(to, type, from);
-    case 4: return StoreVector<uint32_t, kCount>(to, type, from);
-    default: return StoreVector<uint64_t, kCount>(to, type, from);
+template <int kCount>
+PLIMSOLL_INLINE void StoreBitsOf(Pointer to, int bytes, const uint64_t* from) {
+  switch (bytes) {
+    case 1: return StoreBits<uint8_t, kCount>(to, from);
+    case 2: return StoreBits<uint16_t, kCount>(to, from);
+    case 4: return StoreBits<uint32_t, kCount>(to, from);
+    default: return StoreBits<uint64_t, kCount>(to, from);
   }
 }
+// `width`: 1, 2 or 4.
 template <typename From>
 PLIMSOLL_INLINE void Store(Pointer to, int type, int width, const From* from) {
+  uint64_t bits[4];
+  PLIMSOLL_UNROLL
+  for (int i = 0; i < width; ++i) bits[i] = ToBits(from[i], type);
   switch (width) {
-    case 2: return StoreMany<2>(to, type, from);
-    case 4: return StoreMany<4>(to, type, from);
-    default: return StoreMany<1>(to, type, from);
+    case 2: return StoreBitsOf<2>(to, BytesOf(type), bits);
+    case 4: return StoreBitsOf<4>(to, BytesOf(type), bits);
+    default: return StoreBitsOf<1>(to, BytesOf(type), bits);
   }
 }
 
@@ -224,8 +231,7 @@ PLIMSOLL_INLINE void Store(Pointer to, int type, int width, const From* from) {
 PLIMSOLL_INLINE void Decode(const Axis& axis, int number, int* position) {
   uint32_t rest = static_cast<uint32_t>(number);
   PLIMSOLL_UNROLL
-  for (int i = kDims - 1; i >= 0; --i) {
-    if (i >= axis.dims) continue;
+  for (int i = axis.dims - 1; i >= 0; --i) {
     const uint32_t extent = static_cast<uint32_t>(axis.extents[i]);
     if (i == 0) {
       position[i] = static_cast<int>(rest);
@@ -240,8 +246,7 @@ template <typename Index>
 PLIMSOLL_INLINE Index Address(const Axis& axis, const int* position, const long long* strides) {
   Index at = 0;
   PLIMSOLL_UNROLL
-  for (int i = 0; i < kDims; ++i)
-    if (i < axis.dims) at += static_cast<Index>(position[i]) * static_cast<Index>(strides[i]);
+  for (int i = 0; i < axis.dims; ++i) at += static_cast<Index>(position[i]) * static_cast<Index>(strides[i]);
   return at;
 }
 template <typename Index>

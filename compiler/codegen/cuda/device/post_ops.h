@@ -105,17 +105,15 @@ PLIMSOLL_INLINE void LoadView(const View& view, const Axis& batch, const Axis& r
   if (view.width == count) return Load(Locate<Index>(view, batch, rows, columns, place, operands), view.type, count, to);
   bool moves = false;
   PLIMSOLL_UNROLL
-  for (int i = 0; i < kDims; ++i) moves |= i < columns.dims && view.column[i] != 0;
+  for (int i = 0; i < columns.dims; ++i) moves |= view.column[i] != 0;
   if (!moves) {
     const T value = LoadOne<T>(Locate<Index>(view, batch, rows, columns, place, operands), view.type);
     PLIMSOLL_UNROLL
-    for (int i = 0; i < 4; ++i)
-      if (i < count) to[i] = value;
+    for (int i = 0; i < count; ++i) to[i] = value;
     return;
   }
   PLIMSOLL_UNROLL
-  for (int i = 0; i < 4; ++i) {
-    if (i >= count) continue;
+  for (int i = 0; i < count; ++i) {
     Place other = place;
     if (i > 0) Decode(columns, column + i, other.column);
     to[i] = LoadOne<T>(Locate<Index>(view, batch, rows, columns, other, operands), view.type);
@@ -130,30 +128,26 @@ PLIMSOLL_INLINE void Finish(const Epilogue& epilogue, const Axis& batch, const A
   if constexpr (kFloating<T>) {
     if (epilogue.scale != 1) {
       PLIMSOLL_UNROLL
-      for (int i = 0; i < 4; ++i)
-        if (i < count) values[i] *= epilogue.scale;
+      for (int i = 0; i < count; ++i) values[i] *= epilogue.scale;
     }
   }
   if (epilogue.bias.operand != kNone) {
     T bias[4];
     LoadView<Index>(epilogue.bias, batch, rows, columns, place, column, count, operands, bias);
     PLIMSOLL_UNROLL
-    for (int i = 0; i < 4; ++i)
-      if (i < count) values[i] += bias[i];
+    for (int i = 0; i < count; ++i) values[i] += bias[i];
   }
   Pointer destination = Locate<Index>(epilogue.destination, batch, rows, columns, place, operands);
   if constexpr (kFloating<T>) {
     PLIMSOLL_UNROLL
-    for (int number = 0; number < kPostOps; ++number) {
-      if (number >= epilogue.post_ops) continue;
+    for (int number = 0; number < epilogue.post_ops; ++number) {
       const PostOp& op = epilogue.post_op[number];
       T other[4];
       if (op.kind == PostOp::kBinary)
         LoadView<Index>(op.view, batch, rows, columns, place, column, count, operands, other);
       if (op.kind == PostOp::kSum) Load(destination, epilogue.destination.type, count, other);
       PLIMSOLL_UNROLL
-      for (int i = 0; i < 4; ++i) {
-        if (i >= count) continue;
+      for (int i = 0; i < count; ++i) {
         if (op.kind == PostOp::kEltwise)
           values[i] = Eltwise<T>(op.function, values[i], op.alpha, op.beta);
         else

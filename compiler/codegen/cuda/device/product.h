@@ -5,42 +5,9 @@
 #pragma once
 
 #include "compiler/codegen/cuda/device/post_ops.h"
+#include "compiler/codegen/cuda/device/window.h"
 
 namespace plimsoll::device {
-
-// Whether the window holds an element: then `at` gets what it adds to the address.
-template <typename Index>
-PLIMSOLL_INLINE bool Inside(const Factor& factor, const int* starts, const int* inner, Index& at) {
-  bool inside = true;
-  PLIMSOLL_UNROLL
-  for (int w = 0; w < kDims; ++w) {
-    if (w >= factor.windows) continue;
-    const Window& window = factor.window[w];
-    int p = starts[w] + inner[window.inner_dim] * window.inner;
-    if (window.divisor > 1) {
-      const unsigned q = static_cast<unsigned>(p) / static_cast<unsigned>(window.divisor);
-      inside &= p >= 0 && q * static_cast<unsigned>(window.divisor) == static_cast<unsigned>(p);
-      p = p >= 0 ? static_cast<int>(q) : -1;
-    }
-    inside &= static_cast<unsigned>(p) < static_cast<unsigned>(window.limit);
-    at += static_cast<Index>(p) * static_cast<Index>(window.stride);
-  }
-  return inside;
-}
-PLIMSOLL_INLINE void WindowStarts(const Factor& factor, const int* outer, int* starts) {
-  PLIMSOLL_UNROLL
-  for (int w = 0; w < kDims; ++w)
-    if (w < factor.windows)
-      starts[w] = outer[factor.window[w].outer_dim] * factor.window[w].outer + factor.window[w].constant;
-}
-
-// The zero point of an element, 0 where there is none.
-template <typename Sum>
-PLIMSOLL_INLINE Sum ZeroOf(const Factor& factor, const Axis& batch, const Axis& outer, const int* batch_at,
-                           const int* outer_at, const Pointer* operands) {
-  const int at = Address<int>(batch, batch_at, factor.zero_batch) + Address<int>(outer, outer_at, factor.zero_outer);
-  return LoadOne<Sum>(Element(operands[factor.zero_operand], at, factor.type), factor.type);
-}
 
 // Brings one side's part of a tile: `kOuter` x `kDepth` elements, of which each thread takes kCount. What it keeps is in
 // arrays alone: the description is handed to each function, so that its fields are constants before loops are unrolled.
@@ -69,19 +36,17 @@ struct Side {
   PLIMSOLL_INLINE void Start(const Factor& factor, const Axis& batch_axis, const Axis& outer_axis, const int* batch,
                              int first, const Pointer* operands) {
     PLIMSOLL_UNROLL
-    for (int g = 0; g < kCount; ++g) {
-      if (g >= kCount / factor.width) continue;
+    for (int g = 0; g < kCount / factor.width; ++g) {
       const int number = first + OuterOf(factor, g);
       valid[g] = number < outer_axis.count;
       int position[kDims];
       Decode(outer_axis, valid[g] ? number : 0, position);
       from[g] = Address<Index>(outer_axis, position, factor.outer);
-      WindowStarts(factor, position, starts[g]);
+      WindowStarts(factor.windows, factor.window, position, starts[g]);
       if constexpr (!kFloating<Sum>) {
         if (factor.zero_operand == kNone) continue;
         PLIMSOLL_UNROLL
-        for (int i = 0; i < kCount; ++i) {  // of neighbours along the outer axis each its own
-          if (i >= factor.width) continue;
+        for (int i = 0; i < factor.width; ++i) {  // of neighbours along the outer axis each its own
           if (i > 0 && !factor.inner_fast) Decode(outer_axis, valid[g] ? number + i : 0, position);
           zeros[g * factor.width + i] = ZeroOf<Sum>(factor, batch_axis, outer_axis, batch, position, operands);
         }
@@ -92,8 +57,7 @@ struct Side {
   // Reads steps [step, step + kDepth) of the inner axis into registers; 0 where there is nothing. `base`: of the batch.
   PLIMSOLL_INLINE void Fetch(const Factor& factor, const Axis& inner_axis, Pointer base, int step) {
     PLIMSOLL_UNROLL
-    for (int g = 0; g < kCount; ++g) {
-      if (g >= kCount / factor.width) continue;
+    for (int g = 0; g < kCount / factor.width; ++g) {
       Sum to[kCount];
       PLIMSOLL_UNROLL
       for (int i = 0; i < kCount; ++i) to[i] = 0;
@@ -102,20 +66,18 @@ struct Side {
         int position[kDims];
         Decode(inner_axis, number, position);
         Index at = from[g] + Address<Index>(inner_axis, position, factor.inner);
-        if (Inside<Index>(factor, starts[g], position, at)) {
+        if (Inside<Index>(factor.windows, factor.window, starts[g], position, at)) {
           Load(Element(base, at, factor.type), factor.type, factor.width, to);
           if constexpr (!kFloating<Sum>) {
             if (factor.zero_operand != kNone) {
               PLIMSOLL_UNROLL
-              for (int i = 0; i < kCount; ++i)
-                if (i < factor.width) to[i] -= zeros[g * factor.width + i];
+              for (int i = 0; i < factor.width; ++i) to[i] -= zeros[g * factor.width + i];
             }
           }
         }
       }
       PLIMSOLL_UNROLL
-      for (int i = 0; i < kCount; ++i)
-        if (i < factor.width) staged[g * factor.width + i] = to[i];
+      for (int i = 0; i < factor.width; ++i) staged[g * factor.width + i] = to[i];
     }
   }
 
@@ -124,13 +86,11 @@ struct Side {
     constexpr int kWide = kCount >= 4 && sizeof(Sum) == 4 ? 4 : kCount >= 2 ? 2 : 1;
     typedef Sum Wide __attribute__((ext_vector_type(kWide)));
     PLIMSOLL_UNROLL
-    for (int g = 0; g < kCount; ++g) {
-      if (g >= kCount / factor.width) continue;
+    for (int g = 0; g < kCount / factor.width; ++g) {
       PLIMSOLL_SHARED Sum* to = tile + InnerOf(factor, g) * kStride + OuterOf(factor, g);
       if (!factor.inner_fast && kWide > 1 && factor.width % kWide == 0) {
         PLIMSOLL_UNROLL
-        for (int i = 0; i < kCount; i += kWide) {
-          if (i >= factor.width) continue;
+        for (int i = 0; i < factor.width; i += kWide) {
           Wide wide;
           PLIMSOLL_UNROLL
           for (int j = 0; j < kWide; ++j) wide[j] = staged[g * factor.width + i + j];
@@ -139,8 +99,7 @@ struct Side {
         continue;
       }
       PLIMSOLL_UNROLL
-      for (int i = 0; i < kCount; ++i)
-        if (i < factor.width) to[factor.inner_fast ? i * kStride : i] = staged[g * factor.width + i];
+      for (int i = 0; i < factor.width; ++i) to[factor.inner_fast ? i * kStride : i] = staged[g * factor.width + i];
     }
   }
 };
@@ -168,11 +127,12 @@ PLIMSOLL_INLINE void TiledProduct(const Product& product, const Pointer* operand
   constexpr int kThreads = 256;
   constexpr int kAcross = kColumns / kThreadColumns, kDown = kRows / kThreadRows;
   constexpr int kParts = kThreads / (kAcross * kDown), kSteps = kDepth / kParts;
-  constexpr int kGroup = 4, kColumnGroups = kThreadColumns / kGroup;
+  constexpr int kGroup = 4;
   using Left = Side<Sum, Index, kRows, kDepth, kThreads>;
   using Right = Side<Sum, Index, kColumns, kDepth, kThreads>;
   constexpr int kLeftSize = kDepth * Left::kStride, kBuffer = kLeftSize + kDepth * Right::kStride;
-  constexpr int kSums = kParts > 1 ? kParts * kRows * kColumns : 0;
+  constexpr int kPassRows = kRows > 64 ? 32 : kRows;
+  constexpr int kSums = kParts * kPassRows * kColumns;
   static PLIMSOLL_SHARED Sum memory[2 * kBuffer > kSums ? 2 * kBuffer : kSums] __attribute__((aligned(16)));
 
   const int column_tiles = (product.columns.count + kColumns - 1) / kColumns;
@@ -234,50 +194,38 @@ PLIMSOLL_INLINE void TiledProduct(const Product& product, const Pointer* operand
     }
   }
 
-  if constexpr (kParts > 1) {
-    // Each part adds up a share of the tile's rows.
+  // Sums go through shared memory once more, kPassRows rows of the tile at a time: the parts' are added, warps write whole
+  // rows, and what is done to an element is code that is there once.
+  const int width = product.epilogue.destination.width;
+  const int groups_of_row = kColumns / width, groups = kPassRows * groups_of_row;
+  _Pragma("clang loop unroll(disable)")
+  for (int pass = 0; pass < kRows / kPassRows; ++pass) {
     Barrier();
     PLIMSOLL_UNROLL
-    for (int i = 0; i < kThreadRows; ++i)
+    for (int i = 0; i < kThreadRows; ++i) {
+      const int row = i / kGroup * kDown * kGroup + down * kGroup + i % kGroup - pass * kPassRows;
+      if (static_cast<unsigned>(row) >= static_cast<unsigned>(kPassRows)) continue;
       PLIMSOLL_UNROLL
       for (int j = 0; j < kThreadColumns; ++j) {
-        const int row = i / kGroup * kDown * kGroup + down * kGroup + i % kGroup;
         const int column = j / kGroup * kAcross * kGroup + across * kGroup + j % kGroup;
-        memory[(part * kRows + row) * kColumns + column] = sums[i][j];
+        memory[(part * kPassRows + row) * kColumns + column] = sums[i][j];
       }
+    }
     Barrier();
-  }
-  constexpr int kOwnRows = kThreadRows / (kParts > 1 ? kParts : 1);
-  const int width = product.epilogue.destination.width;
-  PLIMSOLL_UNROLL
-  for (int i = 0; i < kOwnRows; ++i) {
-    const int own = kParts > 1 ? part * kOwnRows + i : i;
-    const int local_row = own / kGroup * kDown * kGroup + down * kGroup + own % kGroup;
-    const int row = first_row + local_row;
-    if (row >= product.rows.count) continue;
-    Decode(product.rows, row, place.row);
-    PLIMSOLL_UNROLL
-    for (int g = 0; g < kColumnGroups; ++g) {
-      const int local_column = g * kAcross * kGroup + across * kGroup;
+    _Pragma("clang loop unroll(disable)")
+    for (int group = thread; group < groups; group += kThreads) {
+      const int local_row = group / groups_of_row, local_column = group % groups_of_row * width;
+      const int row = first_row + pass * kPassRows + local_row, column = first_column + local_column;
+      if (row >= product.rows.count || column >= product.columns.count) continue;
       Sum values[kGroup];
       PLIMSOLL_UNROLL
-      for (int j = 0; j < kGroup; ++j) {
-        if constexpr (kParts > 1) {
-          values[j] = 0;
-          PLIMSOLL_UNROLL
-          for (int p = 0; p < kParts; ++p) values[j] += memory[(p * kRows + local_row) * kColumns + local_column + j];
-        } else {
-          values[j] = sums[i][g * kGroup + j];
-        }
+      for (int j = 0; j < width; ++j) {
+        values[j] = memory[local_row * kColumns + local_column + j];
+        PLIMSOLL_UNROLL
+        for (int p = 1; p < kParts; ++p) values[j] += memory[(p * kPassRows + local_row) * kColumns + local_column + j];
       }
-      PLIMSOLL_UNROLL
-      for (int j = 0; j < kGroup; ++j) {
-        if (j % width != 0) continue;
-        const int column = first_column + local_column + j;
-        if (column >= product.columns.count) continue;
-        Finish<Index>(product.epilogue, product.batch, product.rows, product.columns, place, column, width, operands,
-                      values + j);
-      }
+      Decode(product.rows, row, place.row);
+      Finish<Index>(product.epilogue, product.batch, product.rows, product.columns, place, column, width, operands, values);
     }
   }
 }
