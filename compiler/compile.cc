@@ -199,7 +199,7 @@ absl::StatusOr<Compiled> Compile(const std::string& model_path, const Options& o
 
   RuntimeLibraryModel library(target->plan);
   PipelineOptions pipeline{options.disabled_passes, stage, *precision};
-  pipeline.attention = target->plan.kind() == plan::Target::CUDA;
+  pipeline.attention = target->plan.kind() == plan::Target::CUDA && !*precision;   // halves: see CheckGenerated
   std::string ordering;
   if (options.keep_problems) pipeline.ordering_problem = &ordering;
   absl::Status status = RunPipeline(*imported->module, library, pipeline, compiled.report.seconds);

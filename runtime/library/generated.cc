@@ -30,6 +30,13 @@ absl::Status CheckGenerated(const plan::LibraryOp& op) {
       if (IsFloat(op.pool().src().dtype())) return absl::OkStatus();
       return absl::UnimplementedError(
           absl::StrCat("no generated kernel for poolings of ", plan::DataType_Name(op.pool().src().dtype())));
+    case plan::LibraryOp::kAttention: {
+      // Few queries leave the GPU empty, and halves go through tensor cores as products of the library.
+      const plan::Attention& attention = op.attention();
+      const bool worth = attention.q().dtype() == plan::F32 && attention.q().dims(2) >= 16 &&
+                         attention.q().dims(3) <= 128 && attention.v().dims(3) <= 128;
+      return worth ? absl::OkStatus() : absl::UnimplementedError("products and a softmax are faster than one kernel");
+    }
     case plan::LibraryOp::kRecurrent:
     case plan::LibraryOp::kPack: return absl::OkStatus();
     default: return absl::UnimplementedError("no generated kernel for this kind of operation");

@@ -13,7 +13,8 @@ namespace {
 
 std::string Numbers(size_t bytes, int first = 0) {
   std::string numbers(bytes, '\0');
-  for (size_t i = 0; i < bytes; ++i) numbers[i] = static_cast<char>((i * 7 + i / 251 + static_cast<size_t>(first)) % 256);
+  for (size_t i = 0; i < bytes; ++i)
+    numbers[i] = static_cast<char>((i * 7 + i / 251 + static_cast<size_t>(first)) % 256);
   return numbers;
 }
 
@@ -31,9 +32,10 @@ TEST_P(DeviceTest, CopiesInWithinAndOut) {
 
 TEST_P(DeviceTest, FillsRepeatTheirPatternAndTouchNothingElse) {
   constexpr int64_t kBytes = 480;  // a multiple of every pattern below
-  for (const std::string& pattern : {std::string("a"), std::string("ab"), std::string("abc"), std::string("abcd"),
-                                     std::string("ababab"), std::string("abcdef"), std::string("abcdefgh"),
-                                     std::string(8, '\0'), std::string("abcdefghijkl"), std::string("abcdefghijklmnop")}) {
+  for (const std::string& pattern :
+       {std::string("a"), std::string("ab"), std::string("abc"), std::string("abcd"), std::string("ababab"),
+        std::string("abcdef"), std::string("abcdefgh"), std::string(8, '\0'), std::string("abcdefghijkl"),
+        std::string("abcdefghijklmnop")}) {
     for (const int64_t offset : {0, 1, 2, 4, 8}) {
       Block block = Allocate(kBytes + 32);
       const std::string before = Numbers(kBytes + 32);
@@ -155,7 +157,7 @@ TEST_P(DeviceTest, RunsOnManyThreads) {
   for (std::thread& thread : threads) thread.join();
 }
 
-INSTANTIATE_TEST_SUITE_P(Devices, DeviceTest, ::testing::Values("cpu", "fake", "gpu"),
+INSTANTIATE_TEST_SUITE_P(Devices, DeviceTest, ::testing::Values("Cpu", "Fake", "Gpu"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

@@ -387,7 +387,7 @@ TEST_P(SessionTest, ChecksEveryCommand) {
   ExpectChain(**session, 3);
 }
 
-INSTANTIATE_TEST_SUITE_P(Devices, SessionTest, ::testing::Values("cpu", "fake", "gpu"),
+INSTANTIATE_TEST_SUITE_P(Devices, SessionTest, ::testing::Values("Cpu", "Fake", "Gpu"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

@@ -70,30 +70,37 @@ void Block::Wait(State state) {
   plimsoll_switch_fiber(&fiber.stack_pointer, scheduler_);
 }
 
+// Lets warps go on whose lanes have all come to a shuffle.
+void Block::EndShuffles() {
+  for (int warp = 0; warp + kWarp <= threads_; warp += kWarp) {
+    const auto first = fibers_.begin() + warp;
+    if (!std::all_of(first, first + kWarp, [](const Fiber& fiber) { return fiber.state == State::kShuffle; })) continue;
+    std::for_each(first, first + kWarp, [](Fiber& fiber) { fiber.state = State::kReady; });
+  }
+}
+
 std::string Block::Turn(std::mt19937_64& random, bool* done) {
+  EndShuffles();
   order_.clear();
   for (int i = 0; i < threads_; ++i)
     if (fibers_[i].state == State::kReady) order_.push_back(i);
-  std::shuffle(order_.begin(), order_.end(), random);
-  for (int thread : order_) Resume(thread);
-  if (!order_.empty()) return "";
-  bool progress = false, shuffling = false;
-  int waiting = 0, ended = 0;
-  for (int warp = 0; warp < threads_; warp += kWarp) {
-    int here = 0;
-    const int last = std::min(warp + kWarp, threads_);
-    for (int i = warp; i < last; ++i) {
-      here += fibers_[i].state == State::kShuffle;
-      waiting += fibers_[i].state == State::kBarrier;
-      ended += fibers_[i].state == State::kDone;
+  if (!order_.empty()) {
+    std::shuffle(order_.begin(), order_.end(), random);
+    if (one_warp_ahead_) {
+      // The one that went on last, as far as it can; then another.
+      auto others = [&](int thread) { return thread / kWarp != warp_; };
+      if (std::all_of(order_.begin(), order_.end(), others)) warp_ = order_.front() / kWarp;
+      order_.erase(std::remove_if(order_.begin(), order_.end(), others), order_.end());
     }
-    shuffling |= here > 0;
-    if (here < kWarp) continue;
-    progress = true;
-    for (int i = warp; i < last; ++i) fibers_[i].state = State::kReady;
+    for (int thread : order_) Resume(thread);
+    return "";
   }
-  if (progress) return "";
-  if (shuffling) return "a shuffle that not all lanes of a warp reach";
+  int waiting = 0, ended = 0;
+  for (int i = 0; i < threads_; ++i) {
+    if (fibers_[i].state == State::kShuffle) return "a shuffle that not all lanes of a warp reach";
+    waiting += fibers_[i].state == State::kBarrier;
+    ended += fibers_[i].state == State::kDone;
+  }
   *done = ended == threads_;
   if (*done) return "";
   if (waiting != threads_) return "a barrier that not all threads reach";
@@ -119,6 +126,8 @@ std::string Block::Run(int block, int blocks, int threads, bool synchronizes, co
   slots_.assign(2 * threads, 0);
   body_ = &body;
   running = this;
+  one_warp_ahead_ = random() & 1;
+  warp_ = 0;
   for (int i = 0; i < threads; ++i) {
     Fiber& fiber = fibers_[i];
     fiber.state = State::kReady;

@@ -34,6 +34,7 @@ class Block {
   };
   void Resume(int thread);
   void Wait(State state);
+  void EndShuffles();
   std::string Turn(std::mt19937_64& random, bool* done);
 
   std::vector<Fiber> fibers_;
@@ -43,6 +44,8 @@ class Block {
   const std::function<void()>* body_ = nullptr;
   void* scheduler_ = nullptr;
   int threads_ = 0;
+  bool one_warp_ahead_ = false;  // else all warps go on by turns: what a missing barrier lets pass differs
+  int warp_ = 0;                 // the one ahead
 };
 
 // What the code of a thread calls.
