@@ -61,6 +61,12 @@ std::vector<std::string> Representative() {
     ops.push_back(absl::StrCat("pool { kind: MAX ", Desc("src", type, {8, 64, 112, 112}), Desc("dst", type, {8, 64, 56, 56}),
                                "kernel: [3, 3] strides: [2, 2] pads_begin: [1, 1] pads_end: [1, 1] }"));
   }
+  for (const char* type : {"F32", "BF16"})
+    for (int64_t queries : {1, 1024})
+      for (int64_t size : {64, 128, 256})
+        ops.push_back(absl::StrCat("attention { ", Desc("q", type, {2, 16, queries, size}), Desc("k", type, {2, 4, 1024, size}),
+                                   Desc("v", type, {2, 4, 1024, size}), Desc("mask", type, {1, 1, queries, 1024}),
+                                   Desc("dst", type, {2, 16, queries, size}, {16 * queries * size, size, 16 * size, 1}), "scale: 0.125 }"));
   ops.push_back(Matmul("F8E4M3FN", 512, 512, 512));
   ops.push_back(Matmul("U8", 512, 512, 512, "has_a_zero_point: true has_b_zero_point: true b_zero_point_per_column: true ", {}, "I32"));
   ops.push_back(Matmul("I64", 512, 512, 512));

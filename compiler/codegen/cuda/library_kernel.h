@@ -32,12 +32,17 @@ struct LibraryKernel {
 // kUnimplemented: no kernel for it, with the reason. kInvalidArgument: shapes that do not agree.
 absl::StatusOr<LibraryKernel> PlanLibraryKernel(const plan::LibraryOp& op, const CudaTarget& target);
 absl::StatusOr<LibraryKernel> PlanMatmul(const plan::Matmul& op, const CudaTarget& target);
-absl::StatusOr<LibraryKernel> PlanConvolution(const plan::Convolution& op, const CudaTarget& target);
+// `library`: whose packed layout the weights may have.
+absl::StatusOr<LibraryKernel> PlanConvolution(const plan::Convolution& op, const std::string& library, const CudaTarget& target);
 absl::StatusOr<LibraryKernel> PlanDirectConvolution(const plan::Convolution& op, const std::vector<SpatialDim>& dims,
                                                     const std::string& sum, const CudaTarget& target);
 absl::StatusOr<LibraryKernel> PlanPool(const plan::Pool& op, const CudaTarget& target);
 absl::StatusOr<LibraryKernel> PlanRecurrent(const plan::Recurrent& op, const CudaTarget& target);
 absl::StatusOr<LibraryKernel> PlanPack(const plan::Pack& op, const CudaTarget& target);
+absl::StatusOr<LibraryKernel> PlanAttention(const plan::Attention& op, const CudaTarget& target);
+// A convolution's weights as they lie in memory: as given, or in cuDNN's order (library.proto, Pack). kUnimplemented: another
+// library's layout.
+absl::StatusOr<plan::MemoryDesc> UnpackedWeights(const plan::MemoryDesc& weights, const std::string& library);
 // A convolution's bias with the destination's rank but for the batch.
 absl::StatusOr<plan::MemoryDesc> ChannelBias(const plan::Convolution& op);
 

@@ -253,7 +253,34 @@ absl::StatusOr<plan::MemoryDesc> ChannelBias(const plan::Convolution& op) {
   return bias;
 }
 
-absl::StatusOr<LibraryKernel> PlanConvolution(const plan::Convolution& op, const CudaTarget& target) {
+absl::StatusOr<plan::MemoryDesc> UnpackedWeights(const plan::MemoryDesc& weights, const std::string& library) {
+  if (weights.packed_bytes() == 0) return weights;
+  if (library != "cudnn") return absl::UnimplementedError(absl::StrCat("weights in a packed layout of '", library, "'"));
+  plan::MemoryDesc plain = weights;
+  plain.set_packed_bytes(0);
+  plain.clear_strides();
+  auto tensor = TensorOf(plain);
+  if (!tensor.ok()) return tensor.status();
+  const int rank = plain.dims_size();
+  if (rank < 3 || weights.packed_bytes() != tensor->elements() * BytesOf(tensor->dtype))
+    return absl::InvalidArgumentError(absl::StrCat("packed weights of ", weights.packed_bytes(), " bytes"));
+  std::vector<int64_t> strides(rank, 1);  // [d0, spatial..., d1]
+  int64_t stride = tensor->dims[1];
+  for (int i = rank - 1; i >= 2; --i) {
+    strides[i] = stride;
+    stride *= tensor->dims[i];
+  }
+  strides[0] = stride;
+  plain.mutable_strides()->Add(strides.begin(), strides.end());
+  return plain;
+}
+
+absl::StatusOr<LibraryKernel> PlanConvolution(const plan::Convolution& given, const std::string& library,
+                                              const CudaTarget& target) {
+  auto unpacked = UnpackedWeights(given.weights(), library);
+  if (!unpacked.ok()) return unpacked.status();
+  plan::Convolution op = given;
+  *op.mutable_weights() = *std::move(unpacked);
   const int spatial = op.src().dims_size() - 2;
   if (spatial < 1 || op.dst().dims_size() != spatial + 2 || op.weights().dims_size() != spatial + 2 || op.groups() < 1)
     return absl::InvalidArgumentError("a convolution's source, weights and destination differ in rank, or groups < 1");

@@ -650,6 +650,27 @@ TEST(Convolution, RandomShapes) {
   }
 }
 
+// Packed for cuDNN, the weights are read in that order: the same result.
+TEST(Convolution, WeightsPackedForCudnn) {
+  Shape s{{9, 10}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 2, 8, 12};
+  plan::Convolution plain = Convolution(plan::F32, s), packed = plain;
+  SetDesc(plain.mutable_weights(), plan::F32, {12, 8, 3, 3}, {72, 1, 24, 8});
+  packed.mutable_weights()->set_packed_bytes(12 * 72 * 4);
+  std::mt19937 random(1);
+  Operand src = RandomOperand(plain.src(), random), weights = RandomOperand(plain.weights(), random), dst = RandomOperand(plain.dst(), random), other = dst;
+  plan::LibraryOp op;
+  *op.mutable_convolution() = plain;
+  LibraryKernelRun from_plain(op);
+  ASSERT_TRUE(from_plain.Run({&src, &weights, &dst}, {2}).ok());
+  *op.mutable_convolution() = packed;
+  EXPECT_EQ(LibraryKernelRun(op).status().code(), absl::StatusCode::kUnimplemented);
+  op.set_library("cudnn");
+  LibraryKernelRun from_packed(op);
+  ASSERT_TRUE(from_packed.status().ok()) << from_packed.status();
+  ASSERT_TRUE(from_packed.Run({&src, &weights, &other}, {2}).ok());
+  EXPECT_EQ(dst.bytes, other.bytes);
+}
+
 TEST(Convolution, ShapesThatDoNotAgree) {
   Shape s{{9, 10}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 1, 8, 16};
   plan::LibraryOp op;

@@ -75,12 +75,9 @@ absl::StatusOr<LibraryKernel> PlanPack(const plan::Pack& op, const CudaTarget& t
   if (op.target().has_matmul() && op.operand() == 1) wanted = &op.target().matmul().b();
   if (op.target().has_convolution() && op.operand() == 1) wanted = &op.target().convolution().weights();
   if (wanted == nullptr) return absl::UnimplementedError("only the factors of a product and weights are packed");
-  // A library's own layout has no strides; what has is a copy.
-  plan::MemoryDesc to_desc = *wanted;
-  if (to_desc.packed_bytes() > 0 && to_desc.strides().empty())
-    return absl::UnimplementedError("a library's own packed layout");
-  const int64_t packed_bytes = to_desc.packed_bytes();
-  to_desc.set_packed_bytes(0);
+  auto unpacked = op.target().has_convolution() ? UnpackedWeights(*wanted, op.target().library()) : *wanted;
+  if (!unpacked.ok()) return unpacked.status();
+  const plan::MemoryDesc to_desc = *std::move(unpacked);
   auto from = TensorOf(op.from()), to = TensorOf(to_desc);
   if (!from.ok()) return from.status();
   if (!to.ok()) return to.status();
@@ -93,13 +90,9 @@ absl::StatusOr<LibraryKernel> PlanPack(const plan::Pack& op, const CudaTarget& t
   std::vector<size_t> order(from->dims.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return to->strides[a] > to->strides[b]; });
-  int64_t last = 0;
   for (size_t dim : order) {
     if (absl::Status added = AddDim(axis, from->dims[dim], {from->strides[dim], to->strides[dim]}); !added.ok()) return added;
-    last += std::max<int64_t>(to->dims[dim] - 1, 0) * to->strides[dim];
   }
-  if (packed_bytes > 0 && from->elements() > 0 && (last + 1) * copy.size > packed_bytes)
-    return absl::InvalidArgumentError("a packed operand is larger than its bytes");
   if (absl::Status closed = Close(axis); !closed.ok()) return closed;
   LibraryKernel kernel;
   kernel.skeleton = "copy";
@@ -114,9 +107,10 @@ absl::StatusOr<LibraryKernel> PlanPack(const plan::Pack& op, const CudaTarget& t
 absl::StatusOr<LibraryKernel> PlanLibraryKernel(const plan::LibraryOp& op, const CudaTarget& target) {
   switch (op.op_case()) {
     case plan::LibraryOp::kMatmul: return PlanMatmul(op.matmul(), target);
-    case plan::LibraryOp::kConvolution: return PlanConvolution(op.convolution(), target);
+    case plan::LibraryOp::kConvolution: return PlanConvolution(op.convolution(), op.library(), target);
     case plan::LibraryOp::kPool: return PlanPool(op.pool(), target);
     case plan::LibraryOp::kRecurrent: return PlanRecurrent(op.recurrent(), target);
+    case plan::LibraryOp::kAttention: return PlanAttention(op.attention(), target);
     case plan::LibraryOp::kPack: return PlanPack(op.pack(), target);
     default: return absl::UnimplementedError("a library operation without a generated kernel");
   }

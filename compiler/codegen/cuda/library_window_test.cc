@@ -369,5 +369,29 @@ TEST(Pack, CopiesToTheStridesThatTheTargetWants) {
   EXPECT_EQ(LibraryKernelRun(op).status().code(), absl::StatusCode::kUnimplemented);
 }
 
+// A convolution's weights in cuDNN's order.
+TEST(Pack, WeightsForCudnn) {
+  plan::LibraryOp op;
+  plan::Pack& pack = *op.mutable_pack();
+  SetDesc(pack.mutable_from(), plan::F16, {8, 6, 3, 2});
+  *pack.mutable_target()->mutable_convolution()->mutable_weights() = pack.from();
+  pack.mutable_target()->mutable_convolution()->mutable_weights()->set_packed_bytes(8 * 6 * 3 * 2 * 2);
+  pack.mutable_target()->set_library("cudnn");
+  pack.set_operand(1);
+  std::mt19937 random(1);
+  Operand from = RandomOperand(plan::F16, 288, random), to = RandomOperand(plan::F16, 288, random);
+  LibraryKernelRun run(op);
+  ASSERT_TRUE(run.status().ok()) << run.status();
+  ASSERT_TRUE(run.Run({&from, &to}, {1}).ok());
+  for (int64_t o = 0; o < 8; ++o)
+    for (int64_t i = 0; i < 6; ++i)
+      for (int64_t s = 0; s < 6; ++s) ASSERT_EQ(to.at((o * 6 + s) * 6 + i), from.at((o * 6 + i) * 6 + s));
+  pack.mutable_target()->set_library("onednn");
+  EXPECT_EQ(LibraryKernelRun(op).status().code(), absl::StatusCode::kUnimplemented);
+  pack.mutable_target()->set_library("cudnn");
+  pack.mutable_target()->mutable_convolution()->mutable_weights()->set_packed_bytes(100);
+  EXPECT_EQ(LibraryKernelRun(op).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
 }  // namespace
 }  // namespace plimsoll::codegen

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "compiler/codegen/cuda/cuda.h"
+#include "passes/cost/hardware.h"
 
 #ifndef PLIMSOLL_CUDA_FOLDER
 #define PLIMSOLL_CUDA_FOLDER ""
@@ -17,7 +18,7 @@ namespace {
 struct Architecture {
   int capability;
   int text;             // the latest that LLVM 19 writes text for
-  int multiprocessors;  // NVIDIA's data sheets, of the GPU named
+  int multiprocessors;  // NVIDIA's data sheets, of the GPU named; 0: the hardware catalogue has one
   const char* last_toolkit;
 };
 // CUDA 13 assembles from sm_75 on.
@@ -25,15 +26,24 @@ constexpr Architecture kArchitectures[] = {
     {60, 60, 56, "12.9"},  // P100
     {61, 61, 28, "12.9"},  // GTX 1080 Ti
     {70, 70, 80, "12.9"},  // V100
-    {75, 75, 40, ""},      // T4
-    {80, 80, 108, ""},     // A100
-    {86, 86, 28, ""},      // RTX 3060
+    {75, 75, 0, ""},       // T4
+    {80, 80, 0, ""},       // A100
+    {86, 86, 0, ""},       // RTX 3060
     {87, 87, 16, ""},      // Orin
-    {89, 89, 128, ""},     // RTX 4090
-    {90, 90, 132, ""},     // H100, H200
-    {100, 90, 148, ""},    // B200
+    {89, 89, 0, ""},       // RTX 4090
+    {90, 90, 0, ""},       // H100, H200
+    {100, 90, 0, ""},      // B200
     {120, 90, 170, ""},    // RTX 5090
 };
+
+// The most that a GPU of the catalogue has, of the architecture.
+int MultiprocessorsOf(const Architecture& known) {
+  int most = known.multiprocessors;
+  for (const hardware::Gpu& gpu : hardware::Catalogue())
+    if (10 * gpu.capability_major() + gpu.capability_minor() == known.capability)
+      most = std::max(most, static_cast<int>(gpu.multiprocessors().value()));
+  return most;
+}
 
 }  // namespace
 
@@ -42,7 +52,7 @@ absl::StatusOr<CudaTarget> ResolveCuda(const std::string& arch) {
   for (const Architecture& known : kArchitectures) {
     names.push_back(absl::StrCat("sm_", known.capability));
     if (names.back() == arch)
-      return CudaTarget{arch, absl::StrCat("sm_", known.text), known.capability, known.multiprocessors,
+      return CudaTarget{arch, absl::StrCat("sm_", known.text), known.capability, MultiprocessorsOf(known),
                         known.last_toolkit};
   }
   return absl::InvalidArgumentError(

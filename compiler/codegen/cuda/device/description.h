@@ -121,6 +121,16 @@ struct Recurrent {
   int bias, initial_h, initial_c, quantization, y, last_h, last_c;
 };
 
+// plan::Attention. Strides of q, k, v and the destination: batch, head, sequence, element.
+struct Attention {
+  int batch, heads, groups, queries, keys, size, value_size;  // q [batch, heads, queries, size], v [.., value_size]
+  float scale;
+  int zero_if_nan, mask, destination, unused;  // operands; mask: kNone if there is none
+  int q_type, k_type, v_type, mask_type, destination_type;
+  int q_width, k_width, v_width;  // neighbouring elements that one access takes
+  long long q[4], k[4], v[4], mask_strides[4], to[4];
+};
+
 // destination = source, element by element, of any strides. `size`: bytes of an element.
 struct Copy {
   Axis elements;

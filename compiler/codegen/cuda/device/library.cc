@@ -1,5 +1,6 @@
 // The device library: what the compiler links into a module of kernels and specializes. Each function is called by one
 // entry with the description and the operands' addresses.
+#include "compiler/codegen/cuda/device/attention.h"
 #include "compiler/codegen/cuda/device/direct.h"
 #include "compiler/codegen/cuda/device/product.h"
 #include "compiler/codegen/cuda/device/recurrent.h"
@@ -46,6 +47,9 @@ PLIMSOLL_FUNCTION(linear_before_reset_gru, Recurrent, RecurrentSteps<Recurrent::
 PLIMSOLL_FUNCTION(vanilla_tanh, Recurrent, RecurrentSteps<Recurrent::kTanh>)
 PLIMSOLL_FUNCTION(vanilla_relu, Recurrent, RecurrentSteps<Recurrent::kRelu>)
 PLIMSOLL_FUNCTION(quantized_lstm, Recurrent, QuantizedLstm)
+PLIMSOLL_FUNCTION(attention32, Attention, TiledAttention<32, 128>)
+PLIMSOLL_FUNCTION(attention16, Attention, TiledAttention<16, 256>)
+PLIMSOLL_FUNCTION(attention_row, Attention, RowAttention<256>)
 PLIMSOLL_FUNCTION(copy, Copy, CopyElements)
 
 }  // namespace plimsoll::device

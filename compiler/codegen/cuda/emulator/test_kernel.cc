@@ -1,14 +1,12 @@
 // compiler/codegen/test_kernel.h for the CUDA target: the tests of the CPU's kernels, run on emulated CUDA kernels.
 #include "compiler/codegen/test_kernel.h"
 
-#include <sys/mman.h>
-
 #include <cstdio>
-#include <cstring>
 #include <map>
 
 #include "compiler/codegen/cuda/cuda.h"
 #include "compiler/codegen/cuda/emulator/emulator.h"
+#include "compiler/codegen/cuda/emulator/guarded_buffer.h"
 #include "compiler/codegen/pch.h"
 #include "compiler/codegen/test_operation.h"
 
@@ -72,51 +70,22 @@ void TestKernel::Call(const std::vector<const void*>& buffers, int64_t begin, in
 
 // `parts` makes another order of the threads.
 std::vector<std::string> TestKernel::Run(const std::vector<std::string>& operands, int parts) const {
-  // Each buffer starts at a multiple of 16 and ends, but for up to 15 bytes that must survive, where its page ends; a
-  // page before it is out of bounds too.
-  constexpr size_t kPage = 4096;
-  struct Pages {
-    char* base = nullptr;
-    size_t bytes = 0, used = 0;
-    size_t padding() const { return (used + 15) / 16 * 16 - used; }
-    char* data() const { return base + bytes - kPage - used - padding(); }
-  };
-  auto allocate = [&](size_t used) {
-    Pages pages;
-    pages.used = used;
-    pages.bytes = (used + 15 + kPage - 1) / kPage * kPage + 2 * kPage;
-    pages.base =
-        static_cast<char*>(mmap(nullptr, pages.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-    memset(pages.base, 0xa5, pages.bytes);
-    mprotect(pages.base, kPage, PROT_NONE);
-    mprotect(pages.base + pages.bytes - kPage, kPage, PROT_NONE);
-    return pages;
-  };
-  std::vector<Pages> pages;
+  std::vector<GuardedBuffer> memory;
   std::vector<const void*> buffers;
   if (operands.size() != operand_bytes_.size()) Die("another number of operands");
   for (size_t i = 0; i < operands.size(); ++i) {
     if (operands[i].size() != operand_bytes_[i]) Die("operand " + std::to_string(i) + " has another size");
-    pages.push_back(allocate(operands[i].size()));
-    memcpy(pages.back().data(), operands[i].data(), operands[i].size());
-    buffers.push_back(pages.back().data());
+    memory.emplace_back(operands[i]);
   }
-  for (size_t bytes : result_bytes_) {
-    pages.push_back(allocate(bytes));
-    buffers.push_back(pages.back().data());
-  }
+  for (size_t bytes : result_bytes_) memory.emplace_back(bytes);
+  for (const GuardedBuffer& buffer : memory) buffers.push_back(buffer.data());
   if (kernel_.tiles > 0) Call(buffers, parts, parts);
   std::vector<std::string> results;
-  for (size_t i = 0; i < pages.size(); ++i) {
-    const Pages& p = pages[i];
-    if (i < operands.size() ? memcmp(p.data(), operands[i].data(), p.used) != 0 : false) Die("an operand was written");
-    for (const char* at = p.base + kPage; at < p.data(); ++at)
-      if (static_cast<unsigned char>(*at) != 0xa5) Die("bytes before a buffer were written");
-    for (size_t k = 0; k < p.padding(); ++k)
-      if (static_cast<unsigned char>(p.data()[p.used + k]) != 0xa5) Die("bytes behind a buffer were written");
-    if (i >= operands.size()) results.emplace_back(p.data(), p.used);
+  for (size_t i = 0; i < memory.size(); ++i) {
+    if (i < operands.size() && memory[i].contents() != operands[i]) Die("an operand was written");
+    if (const std::string damage = memory[i].Damage(); !damage.empty()) Die(damage);
+    if (i >= operands.size()) results.push_back(memory[i].contents());
   }
-  for (Pages& p : pages) munmap(p.base, p.bytes);
   CheckInPlace(operands, results);
   return results;
 }
