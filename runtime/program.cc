@@ -58,10 +58,10 @@ absl::Status Program::LoadOnDevice(const LoadOptions& options) {
   DeviceScope scope(*device_, plan().target());
   before_ = device_->MemoryUsage();
   if (absl::Status status = CheckMemory(options); !status.ok()) return status;
+  if (absl::Status status = AllocateMemory(options); !status.ok()) return status;  // before gigabytes are read
   if (absl::Status status = LocateWeights(options); !status.ok()) return status;
-  if (absl::Status status = AllocateMemory(options); !status.ok()) return status;
   if (absl::Status status = OpenCode(); !status.ok()) return status;
-  if (absl::Status status = MeasureReserve(); !status.ok()) return status;  // before gigabytes are read
+  if (absl::Status status = MeasureReserve(); !status.ok()) return status;
   if (absl::Status status = RunLoadProgram(); !status.ok()) return status;
   return MeasureReserve();
 }
