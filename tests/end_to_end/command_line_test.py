@@ -118,6 +118,31 @@ class CommandLine(unittest.TestCase):
         self.call("kernels", MODEL, SHAPES, "--cuda=sm_81", expect=2, says=["sm_80"])
         self.call("kernels", MODEL, expect=2)
 
+    def test_plans_for_gpus(self):
+        if not os.path.exists(os.path.join(SOURCE, "third_party/deps/cuda")) and not os.path.exists("/usr/local/cuda/nvvm"):
+            self.skipTest("no CUDA toolkit")
+        capacity = self.json("gpus", "h200")["gpus"][0]["figures"]
+        compiled = self.compile("--gpu=h200")
+        self.assertEqual((compiled["device"], compiled["target"], compiled["gpu"]), ("cuda", "sm_90", "h200"))
+        self.assertEqual(compiled["budget_bytes"], capacity["memory_bytes"]["value"])
+        self.assertEqual(compiled["memory_bytes"]["reserved"], capacity["reserve_bytes"]["value"])
+        self.assertGreater(compiled["peak_bytes"], compiled["memory_bytes"]["reserved"] + compiled["memory_bytes"]["weights"])
+        self.assertTrue(self.json("verify", self.plan, "--weights")["valid"])
+        self.assertEqual(self.json("inspect", self.plan)["host_calls"], [])
+        # What driver and libraries take is in the budget.
+        refused = self.compile("--target=cuda:sm_90", f"--budget={compiled['memory_bytes']['reserved']}", expect=3)
+        self.assertTrue(refused["proven_infeasible"])
+        least = refused["smallest_feasible_budget_bytes"]
+        self.assertEqual(self.compile("--target=cuda:sm_90", f"--budget={least}")["budget_bytes"], least)
+        self.compile("--target=cuda:sm_90", f"--budget={least - 1}", expect=3)
+        self.assertEqual(self.compile("--target=cuda")["target"], "sm_80")
+        self.assertEqual(self.compile("--target=cuda", "--precision=tf32")["precision"], "tf32")
+        self.call("compile", MODEL, "-o", self.plan, SHAPES, "--precision=tf32", expect=2, says=["tf32 on CUDA"])
+        self.call("compile", MODEL, "-o", self.plan, SHAPES, "--gpu=h200", "--target=cuda:sm_80", expect=2, says=["contradict"])
+        self.call("compile", MODEL, "-o", self.plan, SHAPES, "--target=cuda:sm_81", expect=2, says=["sm_80"])
+        if not os.path.exists("/dev/nvidiactl"):
+            self.call("run", self.plan, f"--inputs={DATA}", expect=5, says=["libcuda.so.1"])
+
     def test_low_precision(self):
         full = self.compile()
         low = self.compile("--precision=bf16")

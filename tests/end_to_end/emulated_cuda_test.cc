@@ -63,8 +63,9 @@ void RunModel(const std::string& folder, const Way& way) {
       }
     }
     const plan::Plan& plan = (*program)->plan();
-    printf("%s: %d commands on %d streams, %ld kernels launched\n", set.name.c_str(), plan.run().commands_size(),
-           std::max(1, plan.run().streams()), static_cast<long>(gpu.launches()));
+    printf("%s: %d commands on %d streams, %ld kernels launched, %ld library calls\n", set.name.c_str(),
+           plan.run().commands_size(), std::max(1, plan.run().streams()), static_cast<long>(gpu.launches()),
+           static_cast<long>(gpu.library_calls()));
     // What a plan takes is what was allocated, to the byte.
     EXPECT_EQ((*program)->device_usage().planned_bytes, gpu.driver().peak_bytes());
     program->reset();
@@ -78,6 +79,22 @@ TEST_P(EmulatedModel, ByGeneratedKernels) { RunModel(GetParam(), kKernels); }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EmulatedModel);
 INSTANTIATE_TEST_SUITE_P(Collections, EmulatedModel, ::testing::ValuesIn(ModelFolders()), TestName);
+
+// The tiny ones: the libraries' emulations are slow, and their numbers are small enough for halves.
+class EmulatedTinyModel : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(EmulatedTinyModel, ByLibraries) { RunModel(GetParam(), kLibraries); }
+TEST_P(EmulatedTinyModel, InBf16) { RunModel(GetParam(), kBf16); }
+TEST_P(EmulatedTinyModel, InF16) { RunModel(GetParam(), kF16); }
+
+std::vector<std::string> TinyModelFolders() {
+  std::vector<std::string> folders = ModelFolders();
+  std::erase_if(folders, [](const std::string& folder) { return !absl::StrContains(folder, "/tiny/"); });
+  return folders;
+}
+
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EmulatedTinyModel);
+INSTANTIATE_TEST_SUITE_P(Collections, EmulatedTinyModel, ::testing::ValuesIn(TinyModelFolders()), TestName);
 
 }  // namespace
 }  // namespace plimsoll::cli
