@@ -182,6 +182,7 @@ absl::Status Program::RunLoadProgram() {
     options.graphs = false;  // it runs once
     auto executor = Executor::Create(*device_, plan(), plan().load(), memory, options);
     if (!executor.ok()) return executor.status();
+    load_fallbacks_ = (*executor)->fallbacks();
     // As the plan's certificate counts: a weight that only `load` reads is in memory no longer than its buffers live.
     std::vector<int> last_use(plan().weights_size(), -1);
     for (const plan::Buffer& buffer : plan().load().buffers()) {

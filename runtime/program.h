@@ -61,6 +61,8 @@ class Program {
   int64_t parameters_bytes() const { return parameters_bytes_; }
   int64_t resident_weight_bytes() const { return mapped_weight_bytes_ + parameters_bytes_; }
   DeviceUsage device_usage() const;
+  // Library calls of `load` that the plan's own kernels computed; those of `run` are Session::fallbacks.
+  const std::vector<Fallback>& load_fallbacks() const { return load_fallbacks_; }
 
  private:
   friend class Session;
@@ -92,6 +94,7 @@ class Program {
   Memory memory_;
   int64_t mapped_weight_bytes_ = 0;
   int64_t parameters_bytes_ = 0;
+  std::vector<Fallback> load_fallbacks_;
   Device::Usage before_;  // anything was loaded
   int64_t callers_bytes_ = 0;
   mutable std::atomic<int64_t> measured_reserve_{-1};

@@ -44,8 +44,10 @@ TEST(CudaLoadTest, TakesTheBinaryWhereItFitsElseTheText) {
   // A driver that is older than the assembler.
   EXPECT_EQ(ImageOn(80, "binary", cuda::kErrorNoBinaryForGpu), CudaText());
   EXPECT_THAT(ImageOn(80, "binary", cuda::kErrorOutOfMemory), HasSubstr("RESOURCE_EXHAUSTED"));
-  EXPECT_THAT(ImageOn(75, "binary"),
-              HasSubstr("the plan is for sm_80 and later, the device is Fake GPU (sm_75): compile it with --target=cuda:sm_75"));
+  EXPECT_THAT(
+      ImageOn(75, "binary"),
+      HasSubstr(
+          "the plan is for sm_80 and later, the device is Fake GPU (sm_75): compile it with --target=cuda:sm_75"));
 }
 
 TEST(CudaLoadTest, ArchitecturesAndGenerations) {
@@ -68,9 +70,11 @@ TEST(CudaLoadTest, ErrorsOfCodeSayWhatTheDriverSays) {
   gpu.driver.Fail("cuModuleLoadDataEx", 2, cuda::kErrorInvalidPtx);
   auto program = gpu.Load(builder);
   EXPECT_EQ(program.status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(MessageOf(program.status()), HasSubstr("refuses code/kernels.ptx, which is for sm_80, on Fake GPU (sm_80)"));
+  EXPECT_THAT(MessageOf(program.status()),
+              HasSubstr("refuses code/kernels.ptx, which is for sm_80, on Fake GPU (sm_80)"));
   EXPECT_THAT(MessageOf(program.status()), HasSubstr("Unexpected non-ASCII character"));
-  EXPECT_THAT(MessageOf(program.status()), HasSubstr("and code/kernels.cubin: cuModuleLoadDataEx: CUDA_ERROR_NO_BINARY"));
+  EXPECT_THAT(MessageOf(program.status()),
+              HasSubstr("and code/kernels.cubin: cuModuleLoadDataEx: CUDA_ERROR_NO_BINARY"));
 }
 
 TEST(CudaLoadTest, KernelsThatAreMissingOrTakeOtherOperandsAreRefused) {
@@ -108,7 +112,8 @@ TEST(CudaLoadTest, LaunchesThatTheDeviceCannotDoAreRefused) {
     builder.run().mutable_commands(0)->mutable_launch()->set_shared_bytes(shared);
     auto session = gpu.Start(builder);
     EXPECT_EQ(session.ok(), shared < 200000) << session.status().ToString();
-    if (!session.ok()) EXPECT_THAT(MessageOf(session.status()), HasSubstr("'twice' wants 200000 bytes of shared memory"));
+    if (!session.ok())
+      EXPECT_THAT(MessageOf(session.status()), HasSubstr("'twice' wants 200000 bytes of shared memory"));
   }
 }
 
@@ -158,8 +163,9 @@ TEST(CudaLoadTest, ASessionTooManyLeavesTheOthersUsable) {
   ASSERT_HAS(first);
   ASSERT_HAS(second);
   EXPECT_EQ(third.status().code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_THAT(MessageOf(third.status()),
-              HasSubstr("a session takes 192 bytes: cannot allocate 192 bytes on Fake GPU (sm_80), which has 0 bytes free"));
+  EXPECT_THAT(
+      MessageOf(third.status()),
+      HasSubstr("a session takes 192 bytes: cannot allocate 192 bytes on Fake GPU (sm_80), which has 0 bytes free"));
   Floats x{}, y;
   for (Session* session : {first->get(), second->get()}) {
     ASSERT_OK(session->BindInput(0, &x, 64));
@@ -178,7 +184,8 @@ TEST(CudaLoadTest, APlanThatDoesNotFitIsRefusedBeforeItIsRead) {
   PlanBuilder builder = WithWeight(256);
   auto program = gpu.Load(builder);
   EXPECT_EQ(program.status().code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_THAT(MessageOf(program.status()), HasSubstr("the plan takes 1216 bytes of Fake GPU (sm_80), which has 1000 free"));
+  EXPECT_THAT(MessageOf(program.status()),
+              HasSubstr("the plan takes 1216 bytes of Fake GPU (sm_80), which has 1000 free"));
   EXPECT_EQ(gpu.driver.count("cuMemAlloc"), 0);
 }
 
@@ -267,23 +274,26 @@ TEST(CudaLoadTest, ErrorsOfLoadNameTheCommand) {
   EXPECT_THAT(MessageOf(program.status()), HasSubstr("load command 0 (copy, node 'copy'): cuMemcpyHtoDAsync"));
 }
 
-// x [4, 4] through a library's product with w, or the kernel "sum" of the same operands.
+// y = x w, [4, 4] each, by a library that is not there, or by the kernel "sum" of the same operands.
+void AddLibraryCall(PlanBuilder& b, plan::Program& program, int x, int w, int y, int workspace, bool with_fallback) {
+  plan::LibraryCall* call = b.Add(program, "product", {x, w}, {y, workspace}).mutable_library_call();
+  call->mutable_op()->set_library("no_such_library");
+  call->mutable_op()->set_workspace_bytes(256);
+  plan::Matmul* matmul = call->mutable_op()->mutable_matmul();
+  for (plan::MemoryDesc* desc : {matmul->mutable_a(), matmul->mutable_b(), matmul->mutable_dst()}) {
+    desc->set_dtype(plan::F32);
+    for (int d = 0; d < 2; ++d) desc->add_dims(4);
+  }
+  if (with_fallback) *call->mutable_fallback() = b.MakeLaunch("sum", 4);
+}
+
 PlanBuilder WithLibraryCall(bool with_fallback) {
   PlanBuilder b = CudaPlan();
   const auto type = Type(plan::F32, {4, 4});
-  const int x = b.AddBuffer(b.run(), "x", type), w = b.AddBuffer(b.run(), "w", type), y = b.AddBuffer(b.run(), "y", type);
+  const int x = b.AddBuffer(b.run(), "x", type), w = b.AddBuffer(b.run(), "w", type),
+            y = b.AddBuffer(b.run(), "y", type);
   const int workspace = b.AddWorkspace(b.run(), 256);
-  for (int call = 0; call < 2; ++call) {
-    plan::LibraryCall* library = b.Add(b.run(), "product", {x, w}, {y, workspace}).mutable_library_call();
-    library->mutable_op()->set_library("no_such_library");
-    library->mutable_op()->set_workspace_bytes(256);
-    plan::Matmul* matmul = library->mutable_op()->mutable_matmul();
-    for (plan::MemoryDesc* desc : {matmul->mutable_a(), matmul->mutable_b(), matmul->mutable_dst()}) {
-      desc->set_dtype(plan::F32);
-      for (int d = 0; d < 2; ++d) desc->add_dims(4);
-    }
-    if (with_fallback) *library->mutable_fallback() = b.MakeLaunch("sum", 4);
-  }
+  for (int call = 0; call < 2; ++call) AddLibraryCall(b, b.run(), x, w, y, workspace, with_fallback);
   b.Input("x", x);
   b.Input("w", w);
   b.Output("y", y);
@@ -308,6 +318,29 @@ TEST(CudaLoadTest, AKernelStandsInForALibraryThatIsNotThere) {
   ASSERT_OK((*session)->BindOutput(0, &y, 64));
   ASSERT_OK((*session)->Run());
   for (int i = 0; i < 16; ++i) EXPECT_EQ(y.values[i], 2 * i + 100);
+}
+
+TEST(CudaLoadTest, AKernelStandsInWhileLoadingToo) {
+  FakeGpu gpu;
+  PlanBuilder b = CudaPlan();
+  const auto type = Type(plan::F32, {4, 4});
+  const int x = b.AddBuffer(b.load(), "x", type, PlanBuilder::kLoad);
+  const int y = b.AddBuffer(b.load(), "y", type, PlanBuilder::kParameters);
+  const float one = 1;
+  b.Fill(b.load(), x, std::string(reinterpret_cast<const char*>(&one), 4));
+  AddLibraryCall(b, b.load(), x, x, y, b.AddWorkspace(b.load(), 256, PlanBuilder::kLoad), true);
+  b.Output("y", b.ShareParameter(y));
+  auto program = gpu.Load(b);
+  ASSERT_HAS(program);
+  ASSERT_EQ((*program)->load_fallbacks().size(), 1u);
+  EXPECT_EQ((*program)->load_fallbacks()[0].command, 1);
+  auto session = Session::Create(*program);
+  ASSERT_HAS(session);
+  EXPECT_TRUE((*session)->fallbacks().empty());
+  ASSERT_OK((*session)->Run());
+  auto out = (*session)->output(0);
+  ASSERT_HAS(out);
+  for (int i = 0; i < 16; ++i) EXPECT_EQ(reinterpret_cast<float*>(out->data)[i], 2);
 }
 
 TEST(CudaLoadTest, WithoutAKernelToStandInTheErrorNamesTheCommand) {
