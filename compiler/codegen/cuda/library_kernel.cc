@@ -8,6 +8,7 @@
 #include "llvm/Bitcode/BitcodeReader.h"
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/InstIterator.h"
 #include "llvm/Linker/Linker.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Transforms/IPO/Internalize.h"
@@ -100,6 +101,8 @@ absl::Status LinkDeviceLibrary(llvm::Module& module, llvm::TargetMachine& machin
     if (function.isDeclaration()) continue;
     for (const char* attribute : {"target-cpu", "target-features", "no-builtins"}) function.removeFnAttr(attribute);
     function.setComdat(nullptr);
+    for (llvm::Instruction& instruction : llvm::instructions(function))  // a warp's instructions stay where all lanes are
+      if (auto* call = llvm::dyn_cast<llvm::CallInst>(&instruction); call && call->isInlineAsm()) call->setConvergent();
     if (!function.hasFnAttribute(llvm::Attribute::AlwaysInline)) continue;
     function.setLinkage(llvm::GlobalValue::InternalLinkage);
     function.setDSOLocal(true);

@@ -96,6 +96,15 @@ int64_t SpanOf(const device::Factor& factor, const device::Product& product, con
   return span;
 }
 
+// Whether tensor cores take the factors: halves of one type, in pairs that one access brings.
+bool TakesTensorCores(device::Product& product, const CudaTarget& target) {
+  const int type = product.left.type;
+  if (target.capability < 80 || type != product.right.type || (type != device::kF16 && type != device::kBF16)) return false;
+  ChooseAccess(product.left, product, product.rows, 8, 8);
+  ChooseAccess(product.right, product, product.columns, 8, 8);
+  return product.left.width > 1 && product.right.width > 1;
+}
+
 // Whole waves of blocks, by how well a tile of that size uses a multiprocessor.
 std::string ChooseTile(device::Product& product, const std::string& sum, const CudaTarget& target, LibraryKernel& kernel) {
   struct Tile {
@@ -103,10 +112,11 @@ std::string ChooseTile(device::Product& product, const std::string& sum, const C
     double speed;
   };
   constexpr Tile kTiles[] = {{128, 1.0}, {64, 0.75}, {32, 0.4}};
+  const bool tensor = TakesTensorCores(product, target), wide = sum == "f64" || sum == "u64";
   double best = 0;
   int size = 0;
   for (const Tile& tile : kTiles) {
-    if (tile.size == 128 && (sum == "f64" || sum == "u64")) continue;
+    if ((tile.size == 128 && wide) || (tile.size == 32 && tensor)) continue;
     auto tiles = [&](int64_t count) { return (count + tile.size - 1) / tile.size; };
     const int64_t blocks = product.batch.count * tiles(product.rows.count) * tiles(product.columns.count);
     const int64_t waves = (blocks + target.multiprocessors - 1) / target.multiprocessors;
@@ -116,9 +126,14 @@ std::string ChooseTile(device::Product& product, const std::string& sum, const C
     size = tile.size;
     kernel.blocks = blocks;
   }
+  if (tensor) return absl::StrCat("tensor", size, product.left.type == device::kF16 ? "_f16" : "_bf16");
   ChooseAccess(product.left, product, product.rows, 4, 4);
   ChooseAccess(product.right, product, product.columns, 4, 4);
-  return absl::StrCat("product", size);
+  // 128 registers, of which two blocks leave no more, are enough for plain matrices of f32.
+  const bool plain = product.left.type == device::kF32 && product.right.type == device::kF32 &&
+                     product.left.windows + product.right.windows == 0;
+  if (size == 128 && !plain) kernel.blocks_of_multiprocessor = 1;
+  return absl::StrCat("product", size, "_", sum);
 }
 
 // Few rows: how many threads share a column, so that there are blocks for all multiprocessors.
@@ -143,7 +158,7 @@ std::string ChooseVector(device::Product& product, const std::string& sum, const
   kernel.blocks = blocks(splits);
   kernel.most_width = columns;
   kernel.skeleton = "matvec";
-  return absl::StrCat("vector", product.rows.count == 1 ? 1 : product.rows.count <= 4 ? 4 : 8);
+  return absl::StrCat("vector", product.rows.count == 1 ? 1 : product.rows.count <= 4 ? 4 : 8, "_", sum);
 }
 
 absl::StatusOr<LibraryKernel> Choose(Builder& builder, const std::string& sum, const std::string& skeleton,
@@ -183,7 +198,7 @@ absl::StatusOr<LibraryKernel> Choose(Builder& builder, const std::string& sum, c
     view->width = width_of(*view, width) == width ? width : 1;
     span = std::max(span, Span(product.batch, view->batch) + Span(product.rows, view->row) + Span(product.columns, view->column));
   }
-  kernel.function = absl::StrCat(function, "_", sum, span < (int64_t{1} << 30) ? "_i32" : "_i64");
+  kernel.function = absl::StrCat(function, span < (int64_t{1} << 30) ? "_i32" : "_i64");
   kernel.description.assign(reinterpret_cast<const char*>(&product), sizeof(product));
   return kernel;
 }

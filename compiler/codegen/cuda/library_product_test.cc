@@ -339,6 +339,32 @@ TEST(Matmul, WhatThereIsNoKernelFor) {
   EXPECT_EQ(code(negative), absl::StatusCode::kInvalidArgument);
 }
 
+// Halves whose neighbours come in pairs: tensor cores, in tiles of both sizes, operands lying either way.
+TEST(Matmul, TensorCores) {
+  for (plan::DataType type : {plan::F16, plan::BF16})
+    for (int layout = 0; layout < 4; ++layout) {
+      for (const char* arch : {"sm_80", "sm_87"}) {  // of few multiprocessors: large tiles
+        const int64_t m = arch == std::string("sm_87") ? 272 : 40, k = 72, n = arch == std::string("sm_87") ? 520 : 80;
+        plan::Matmul matmul = Matmul(type, {m, k}, {k, n}, {m, n});
+        if (layout & 1) SetDesc(matmul.mutable_a(), type, {m, k}, {1, m});
+        if (layout & 2) SetDesc(matmul.mutable_b(), type, {k, n}, {1, k});
+        if (layout == 3) matmul.mutable_dst()->set_dtype(plan::F32);
+        plan::LibraryOp op;
+        *op.mutable_matmul() = matmul;
+        EXPECT_THAT(LibraryKernelRun(op, arch).code().ptx, testing::HasSubstr("mma.sync"));
+        EXPECT_THAT(LibraryKernelRun(op, "sm_75").code().ptx, testing::Not(testing::HasSubstr("mma.sync")));
+        CheckMatmul(matmul, arch);
+      }
+      // Pairs alone, and batches.
+      plan::Matmul pairs = Matmul(type, {2, 38, 18}, {2, 18, 30}, {2, 38, 30});
+      if (layout & 1) SetDesc(pairs.mutable_a(), type, {2, 38, 18}, {684, 1, 38});
+      if (layout & 2) SetDesc(pairs.mutable_b(), type, {2, 18, 30}, {540, 1, 18});
+      SetDesc(pairs.mutable_bias(), type, {30});
+      AddPostOp(pairs.mutable_post_ops(), "relu");
+      CheckMatmul(pairs);
+    }
+}
+
 // Few rows, or few columns: the inner axis is shared out.
 TEST(Matmul, Vectors) {
   for (int64_t few : {1, 2, 5, 8})
@@ -378,9 +404,10 @@ TEST(Matmul, Vectors) {
 // With any one barrier taken out some order of the threads gives another result.
 TEST(Matmul, EveryBarrierIsNeeded) {
   int barriers = 0;
-  for (const Dims& shape : std::vector<Dims>{{40, 100, 40}, {64 * 11, 40, 64 * 10}, {2, 300, 500}}) {
+  for (const Dims& shape : std::vector<Dims>{{40, 100, 40}, {64 * 11, 40, 64 * 10}, {2, 300, 500}, {48, 104, 80}}) {
     plan::LibraryOp op;
-    *op.mutable_matmul() = Matmul(plan::F32, {shape[0], shape[1]}, {shape[1], shape[2]}, {shape[0], shape[2]});
+    const plan::DataType type = shape[0] == 48 ? plan::F16 : plan::F32;
+    *op.mutable_matmul() = Matmul(type, {shape[0], shape[1]}, {shape[1], shape[2]}, {shape[0], shape[2]});
     std::mt19937 random(1);
     Operand a = RandomOperand(op.matmul().a(), random), b = RandomOperand(op.matmul().b(), random), dst = RandomOperand(op.matmul().dst(), random);
     LibraryKernelRun run(op);
@@ -393,7 +420,7 @@ TEST(Matmul, EveryBarrierIsNeeded) {
       EXPECT_TRUE(noticed) << "barrier " << number << " of " << absl::StrJoin(shape, "x");
     }
   }
-  EXPECT_EQ(barriers, 4 + 4 + 2);
+  EXPECT_EQ(barriers, 4 + 4 + 2 + 4);
 }
 
 // Runs a convolution on random operands and compares.
@@ -585,6 +612,27 @@ TEST(Convolution, AllElementTypes) {
       Shape s{{9, 10}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 1, 8, 16};
       s.channels_last = channels_last;
       CheckConvolution(Convolution(type, s));
+    }
+}
+
+TEST(Convolution, TensorCores) {
+  for (plan::DataType type : {plan::F16, plan::BF16})
+    for (bool transposed : {false, true}) {
+      Shape s{{9, 10}, {3, 3}, {2, 1}, {1, 2}, {1, 1}, {1, 2}, 2, 24, 40};
+      s.channels_last = true;
+      s.transposed = transposed;
+      plan::Convolution convolution = Convolution(type, s);
+      if (!transposed) {  // the channels of the weights last, too
+        const Dims dims = DimsOf(convolution.weights());
+        SetDesc(convolution.mutable_weights(), type, dims, Layout(dims, true));
+      }
+      plan::LibraryOp op;
+      *op.mutable_convolution() = convolution;
+      LibraryKernelRun run(op);
+      if (!transposed) EXPECT_THAT(run.code().ptx, testing::HasSubstr("mma.sync"));
+      SetDesc(convolution.mutable_bias(), type, {40});
+      AddPostOp(convolution.mutable_post_ops(), "silu");
+      CheckConvolution(convolution);
     }
 }
 

@@ -4,6 +4,7 @@
 #include "compiler/codegen/cuda/device/direct.h"
 #include "compiler/codegen/cuda/device/product.h"
 #include "compiler/codegen/cuda/device/recurrent.h"
+#include "compiler/codegen/cuda/device/tensor_product.h"
 #include "compiler/codegen/cuda/device/vector_product.h"
 
 namespace plimsoll::device {
@@ -36,6 +37,13 @@ PLIMSOLL_OF_TYPE(u32, uint32_t)
 PLIMSOLL_OF_TYPE(u64, uint64_t)
 PLIMSOLL_PRODUCT(product128_f32, float, 128, 128, 8, 8, 8)
 PLIMSOLL_PRODUCT(product128_u32, uint32_t, 128, 128, 8, 8, 8)
+#define PLIMSOLL_TENSOR(type, is_bfloat, size, warp_rows, warp_columns)                                       \
+  PLIMSOLL_FUNCTION(tensor##size##_##type##_i32, Product, TensorProduct<is_bfloat, int, size, size, warp_rows, warp_columns>)  \
+  PLIMSOLL_FUNCTION(tensor##size##_##type##_i64, Product, TensorProduct<is_bfloat, int64_t, size, size, warp_rows, warp_columns>)
+PLIMSOLL_TENSOR(f16, false, 128, 64, 32)
+PLIMSOLL_TENSOR(f16, false, 64, 32, 16)
+PLIMSOLL_TENSOR(bf16, true, 128, 64, 32)
+PLIMSOLL_TENSOR(bf16, true, 64, 32, 16)
 PLIMSOLL_DIRECT(f32, float)
 PLIMSOLL_DIRECT(f64, double)
 PLIMSOLL_DIRECT(u32, uint32_t)

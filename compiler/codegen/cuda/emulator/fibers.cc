@@ -1,6 +1,7 @@
 #include "compiler/codegen/cuda/emulator/fibers.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <numeric>
 
@@ -47,6 +48,13 @@ struct FiberAccess {
     running->Wait(Block::State::kDone);
   }
   static void Barrier() { running->Wait(Block::State::kBarrier); }
+  static const uint32_t* Fragments(const uint32_t* mine) {  // of the warp's lanes, the first one's first
+    const int self = emulated_thread.thread, parity = running->fibers_[self].parity++ & 1;
+    uint32_t* all = running->fragments_.data() + parity * running->threads_ * kFragmentWords;
+    std::memcpy(all + self * kFragmentWords, mine, kFragmentWords * sizeof(uint32_t));
+    running->Wait(Block::State::kShuffle);
+    return all + self / kWarp * kWarp * kFragmentWords;
+  }
   static uint32_t Shuffle(uint32_t value, int32_t offset) {
     const int self = emulated_thread.thread;
     const int parity = running->fibers_[self].parity++ & 1;
@@ -58,6 +66,24 @@ struct FiberAccess {
 
 void EmulatedBarrier() { FiberAccess::Barrier(); }
 uint32_t EmulatedShuffle(uint32_t value, int32_t offset) { return FiberAccess::Shuffle(value, offset); }
+
+void EmulatedTensorProduct(const uint32_t* fragment, int32_t bfloat, float* sums) {
+  const uint32_t* warp = FiberAccess::Fragments(fragment);
+  auto number = [&](int lane, int word, int half) {
+    const auto bits = static_cast<uint16_t>(warp[lane * kFragmentWords + word] >> 16 * half);
+    return bfloat ? std::bit_cast<float>(uint32_t{bits} << 16) : static_cast<float>(std::bit_cast<_Float16>(bits));
+  };
+  const int self = emulated_thread.thread % kWarp;
+  for (int i = 0; i < 4; ++i) {
+    const int row = self / 4 + i / 2 * 8, column = self % 4 * 2 + i % 2;
+    float sum = sums[i];
+    for (int k = 0; k < 16; ++k) {
+      const int lane = k % 8 / 2;
+      sum += number(row % 8 * 4 + lane, (row >= 8) + (k >= 8) * 2, k % 2) * number(column * 4 + lane, 4 + (k >= 8), k % 2);
+    }
+    sums[i] = sum;
+  }
+}
 
 void Block::Resume(int thread) {
   emulated_thread.thread = thread;
@@ -124,6 +150,7 @@ std::string Block::Run(int block, int blocks, int threads, bool synchronizes, co
   }
   if (static_cast<int>(fibers_.size()) < threads) fibers_.resize(threads);
   slots_.assign(2 * threads, 0);
+  fragments_.assign(2 * threads * kFragmentWords, 0);
   body_ = &body;
   running = this;
   one_warp_ahead_ = random() & 1;

@@ -41,6 +41,7 @@ class Block {
   std::vector<int> order_;
   // Two for each thread: a lane may come to its next shuffle before others have read this one.
   std::vector<uint32_t> slots_;
+  std::vector<uint32_t> fragments_;  // kFragmentWords twice for each thread, likewise
   const std::function<void()>* body_ = nullptr;
   void* scheduler_ = nullptr;
   int threads_ = 0;
@@ -51,5 +52,10 @@ class Block {
 // What the code of a thread calls.
 void EmulatedBarrier();
 uint32_t EmulatedShuffle(uint32_t value, int32_t offset);  // of the lane whose number differs by xor `offset`
+
+// A warp's product of tensor cores, mma.m16n8k16 of f16 or bf16 with sums in f32. `fragment`: this lane's four words of a,
+// two of b; `sums`: its four.
+constexpr int kFragmentWords = 6;
+void EmulatedTensorProduct(const uint32_t* fragment, int32_t bfloat, float* sums);
 
 }  // namespace plimsoll::codegen

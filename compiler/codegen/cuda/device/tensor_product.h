@@ -1,0 +1,205 @@
+// Products of f16 or bf16 by tensor cores (mma.sync, sm_80 on): tiles as in product.h, but what goes through shared memory
+// are the halves themselves, and a warp sums kWarpRows x kWarpColumns elements in steps of 16 x 8 x 16.
+#pragma once
+
+#include "compiler/codegen/cuda/device/post_ops.h"
+#include "compiler/codegen/cuda/device/window.h"
+
+namespace plimsoll::device {
+
+// sums += a b. How a warp's lanes hold the fragments: PTX ISA, "Matrix fragments for mma.m16n8k16 with floating point type".
+template <bool kBfloat>
+PLIMSOLL_INLINE void MultiplyFragments(const uint32_t* a, const uint32_t* b, float* sums) {
+  if constexpr (kBfloat) {
+    asm volatile(
+        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%10,%11,%12,%13};"
+        : "=f"(sums[0]), "=f"(sums[1]), "=f"(sums[2]), "=f"(sums[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "f"(sums[0]), "f"(sums[1]), "f"(sums[2]), "f"(sums[3]));
+  } else {
+    asm volatile(
+        "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%10,%11,%12,%13};"
+        : "=f"(sums[0]), "=f"(sums[1]), "=f"(sums[2]), "=f"(sums[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "f"(sums[0]), "f"(sums[1]), "f"(sums[2]), "f"(sums[3]));
+  }
+}
+
+// One side's part of a tile, kOuter x kDepth halves. In shared memory they lie as in global memory: rows along the inner
+// axis, or along the outer one. Rows are 16 bytes longer, so that the lanes of a fragment find 32 banks.
+template <typename Index, int kOuter, int kDepth>
+struct HalfSide {
+  static constexpr int kThreads = 256, kWords = kOuter * kDepth / kThreads / 2;
+  static constexpr int kInnerStride = kDepth + 8, kOuterStride = kOuter + 8;
+  static constexpr int kSize = kOuter * kInnerStride > kDepth * kOuterStride ? kOuter * kInnerStride : kDepth * kOuterStride;
+
+  Index from[kWords];
+  int starts[kWords][kDims];
+  bool valid[kWords];
+  uint32_t staged[kWords];
+
+  static PLIMSOLL_INLINE int Linear(const Factor& factor, int group) { return (group * kThreads + ThreadNumber()) * factor.width; }
+  static PLIMSOLL_INLINE int OuterOf(const Factor& factor, int group) {
+    return factor.inner_fast ? Linear(factor, group) / kDepth : Linear(factor, group) % kOuter;
+  }
+  static PLIMSOLL_INLINE int InnerOf(const Factor& factor, int group) {
+    return factor.inner_fast ? Linear(factor, group) % kDepth : Linear(factor, group) / kOuter;
+  }
+  PLIMSOLL_INLINE void Start(const Factor& factor, const Axis& outer_axis, int first) {
+    PLIMSOLL_UNROLL
+    for (int g = 0; g < 2 * kWords / factor.width; ++g) {
+      const int number = first + OuterOf(factor, g);
+      valid[g] = number < outer_axis.count;
+      int position[kDims];
+      Decode(outer_axis, valid[g] ? number : 0, position);
+      from[g] = Address<Index>(outer_axis, position, factor.outer);
+      WindowStarts(factor.windows, factor.window, position, starts[g]);
+    }
+  }
+  PLIMSOLL_INLINE void Fetch(const Factor& factor, const Axis& inner_axis, Pointer base, int step) {
+    PLIMSOLL_UNROLL
+    for (int g = 0; g < 2 * kWords / factor.width; ++g) {
+      uint32_t to[4] = {0, 0, 0, 0};
+      const int number = step + InnerOf(factor, g);
+      if (valid[g] && number < inner_axis.count) {
+        int position[kDims];
+        Decode(inner_axis, number, position);
+        Index at = from[g] + Address<Index>(inner_axis, position, factor.inner);
+        if (Inside<Index>(factor.windows, factor.window, starts[g], position, at))
+          Load(Element(base, at, factor.type), kU32, factor.width / 2, to);
+      }
+      PLIMSOLL_UNROLL
+      for (int i = 0; i < factor.width / 2; ++i) staged[g * factor.width / 2 + i] = to[i];
+    }
+  }
+  PLIMSOLL_INLINE void Put(const Factor& factor, PLIMSOLL_SHARED uint16_t* tile) const {
+    PLIMSOLL_UNROLL
+    for (int g = 0; g < 2 * kWords / factor.width; ++g) {
+      const int at = factor.inner_fast ? OuterOf(factor, g) * kInnerStride + InnerOf(factor, g)
+                                       : InnerOf(factor, g) * kOuterStride + OuterOf(factor, g);
+      PLIMSOLL_SHARED uint32_t* to = reinterpret_cast<PLIMSOLL_SHARED uint32_t*>(tile + at);
+      const uint32_t* words = staged + g * factor.width / 2;
+      if (factor.width == 8) {
+        typedef uint32_t Four __attribute__((ext_vector_type(4)));
+        *reinterpret_cast<PLIMSOLL_SHARED Four*>(to) = Four{words[0], words[1], words[2], words[3]};
+        continue;
+      }
+      PLIMSOLL_UNROLL
+      for (int i = 0; i < factor.width / 2; ++i) to[i] = words[i];
+    }
+  }
+  // Elements (outer, inner) and (outer, inner + 1), the first in the low half.
+  static PLIMSOLL_INLINE uint32_t Pair(const Factor& factor, const PLIMSOLL_SHARED uint16_t* tile, int outer, int inner) {
+    if (factor.inner_fast) return *reinterpret_cast<const PLIMSOLL_SHARED uint32_t*>(tile + outer * kInnerStride + inner);
+    return tile[inner * kOuterStride + outer] | static_cast<uint32_t>(tile[(inner + 1) * kOuterStride + outer]) << 16;
+  }
+};
+
+template <bool kBfloat, typename Index, int kRows, int kColumns, int kWarpRows, int kWarpColumns>
+PLIMSOLL_INLINE void TensorProduct(const Product& product, const Pointer* operands) {
+  constexpr int kThreads = 256, kDepth = 32, kAcross = kColumns / kWarpColumns;
+  static_assert(kRows / kWarpRows * kAcross * 32 == kThreads);
+  constexpr int kTilesDown = kWarpRows / 16, kTilesAcross = kWarpColumns / 8;
+  using Left = HalfSide<Index, kRows, kDepth>;
+  using Right = HalfSide<Index, kColumns, kDepth>;
+  constexpr int kBuffer = Left::kSize + Right::kSize;
+  constexpr int kPassRows = 32, kSumBytes = kPassRows * kColumns * 4;
+  static PLIMSOLL_SHARED uint16_t memory[4 * kBuffer > kSumBytes ? 2 * kBuffer : kSumBytes / 2] __attribute__((aligned(16)));
+
+  const int column_tiles = (product.columns.count + kColumns - 1) / kColumns;
+  const int row_tiles = (product.rows.count + kRows - 1) / kRows;
+  const unsigned block = static_cast<unsigned>(BlockNumber());
+  const int first_column = static_cast<int>(block % static_cast<unsigned>(column_tiles)) * kColumns;
+  const unsigned above = block / static_cast<unsigned>(column_tiles);
+  const int first_row = static_cast<int>(above % static_cast<unsigned>(row_tiles)) * kRows;
+  Place place;
+  Decode(product.batch, static_cast<int>(above / static_cast<unsigned>(row_tiles)), place.batch);
+  Left left;
+  Right right;
+  left.Start(product.left, product.rows, first_row);
+  right.Start(product.right, product.columns, first_column);
+  const Pointer left_base = Element(operands[product.left.operand], Address<Index>(product.batch, place.batch, product.left.batch), product.left.type);
+  const Pointer right_base = Element(operands[product.right.operand], Address<Index>(product.batch, place.batch, product.right.batch), product.right.type);
+
+  const int thread = ThreadNumber(), warp = thread / 32, lane = thread % 32, quad = lane / 4, within = lane % 4 * 2;
+  const int warp_row = warp / kAcross * kWarpRows, warp_column = warp % kAcross * kWarpColumns;
+  float sums[kTilesDown][kTilesAcross][4];
+  PLIMSOLL_UNROLL
+  for (int i = 0; i < kTilesDown; ++i)
+    PLIMSOLL_UNROLL
+    for (int j = 0; j < kTilesAcross; ++j)
+      PLIMSOLL_UNROLL
+      for (int c = 0; c < 4; ++c) sums[i][j][c] = 0;
+
+  left.Fetch(product.left, product.inner, left_base, 0);
+  right.Fetch(product.right, product.inner, right_base, 0);
+  left.Put(product.left, memory);
+  right.Put(product.right, memory + Left::kSize);
+  Barrier();
+  int buffer = 0;
+  _Pragma("clang loop unroll(disable)")
+  for (int step = 0; step < product.inner.count; step += kDepth) {
+    const bool more = step + kDepth < product.inner.count;
+    if (more) {
+      left.Fetch(product.left, product.inner, left_base, step + kDepth);
+      right.Fetch(product.right, product.inner, right_base, step + kDepth);
+    }
+    const PLIMSOLL_SHARED uint16_t *left_tile = memory + buffer, *right_tile = left_tile + Left::kSize;
+    PLIMSOLL_UNROLL
+    for (int k = 0; k < kDepth; k += 16) {
+      uint32_t b[kTilesAcross][2];
+      PLIMSOLL_UNROLL
+      for (int j = 0; j < kTilesAcross; ++j) {
+        const int column = warp_column + 8 * j + quad;
+        b[j][0] = Right::Pair(product.right, right_tile, column, k + within);
+        b[j][1] = Right::Pair(product.right, right_tile, column, k + within + 8);
+      }
+      PLIMSOLL_UNROLL
+      for (int i = 0; i < kTilesDown; ++i) {
+        const int row = warp_row + 16 * i + quad;
+        const uint32_t a[4] = {Left::Pair(product.left, left_tile, row, k + within), Left::Pair(product.left, left_tile, row + 8, k + within),
+                               Left::Pair(product.left, left_tile, row, k + within + 8), Left::Pair(product.left, left_tile, row + 8, k + within + 8)};
+        PLIMSOLL_UNROLL
+        for (int j = 0; j < kTilesAcross; ++j) MultiplyFragments<kBfloat>(a, b[j], sums[i][j]);
+      }
+    }
+    if (more) {
+      buffer = kBuffer - buffer;
+      left.Put(product.left, memory + buffer);
+      right.Put(product.right, memory + buffer + Left::kSize);
+      Barrier();
+    }
+  }
+
+  PLIMSOLL_SHARED float* rows = reinterpret_cast<PLIMSOLL_SHARED float*>(memory);
+  const int width = product.epilogue.destination.width;
+  const int groups_of_row = kColumns / width, groups = kPassRows * groups_of_row;
+  _Pragma("clang loop unroll(disable)")
+  for (int pass = 0; pass < kRows / kPassRows; ++pass) {
+    Barrier();
+    PLIMSOLL_UNROLL
+    for (int i = 0; i < kTilesDown; ++i)
+      PLIMSOLL_UNROLL
+      for (int half = 0; half < 2; ++half) {
+        const int row = warp_row + 16 * i + 8 * half + quad - pass * kPassRows;
+        if (static_cast<unsigned>(row) >= static_cast<unsigned>(kPassRows)) continue;
+        PLIMSOLL_UNROLL
+        for (int j = 0; j < kTilesAcross; ++j) {
+          rows[row * kColumns + warp_column + 8 * j + within] = sums[i][j][2 * half];
+          rows[row * kColumns + warp_column + 8 * j + within + 1] = sums[i][j][2 * half + 1];
+        }
+      }
+    Barrier();
+    _Pragma("clang loop unroll(disable)")
+    for (int group = thread; group < groups; group += kThreads) {
+      const int local_row = group / groups_of_row, local_column = group % groups_of_row * width;
+      const int row = first_row + pass * kPassRows + local_row, column = first_column + local_column;
+      if (row >= product.rows.count || column >= product.columns.count) continue;
+      float values[4];
+      PLIMSOLL_UNROLL
+      for (int j = 0; j < width; ++j) values[j] = rows[local_row * kColumns + local_column + j];
+      Decode(product.rows, row, place.row);
+      Finish<Index>(product.epilogue, product.batch, product.rows, product.columns, place, column, width, operands, values);
+    }
+  }
+}
+
+}  // namespace plimsoll::device
