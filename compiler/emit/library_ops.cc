@@ -346,4 +346,18 @@ plan::MemoryDesc* PackableDesc(plan::LibraryOp& op, int operand) {
   return nullptr;
 }
 
+void DescribePacked(const std::string& library, int64_t bytes, plan::MemoryDesc& desc) {
+  if (library == "cudnn") {
+    desc.clear_strides();
+    ChannelsLastStrides(desc);
+  } else {
+    desc.set_packed_bytes(bytes);
+  }
+}
+
+void DescribePlain(const std::string& library, plan::MemoryDesc& desc) {
+  if (library == "cudnn") desc.clear_strides();   // weights are dense in the graph
+  desc.set_packed_bytes(0);
+}
+
 }  // namespace plimsoll::compiler

@@ -2,6 +2,8 @@
 // calls come from.
 #pragma once
 
+#include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -24,5 +26,11 @@ absl::StatusOr<LibraryTranslation> TranslateToLibrary(mlir::Operation* operation
 // The description of the library's operand number `operand` (as TranslateToLibrary orders them), to set packed_bytes;
 // null where packing has no meaning.
 plan::MemoryDesc* PackableDesc(plan::LibraryOp& op, int operand);
+
+// `desc`, of such an operand, as it is when it is packed for `library`: its bytes in the library's own layout; for cuDNN,
+// which has none, the strides of channels last.
+void DescribePacked(const std::string& library, int64_t bytes, plan::MemoryDesc& desc);
+// The reverse: as TranslateToLibrary describes it.
+void DescribePlain(const std::string& library, plan::MemoryDesc& desc);
 
 }  // namespace plimsoll::compiler

@@ -19,7 +19,7 @@ absl::StatusOr<SelectedCall> SelectedCallOf(mlir::Operation* op) {
         if (call.translation.operands[k] != list[i]) continue;
         plan::MemoryDesc* desc = PackableDesc(call.translation.op, static_cast<int>(k));
         if (desc == nullptr) return absl::InternalError("an operand that cannot be packed");
-        desc->set_packed_bytes(list[i + 1]);
+        DescribePacked(call.translation.op.library(), list[i + 1], *desc);
         call.packed_bytes[k] = list[i + 1];
       }
     }
@@ -30,13 +30,13 @@ absl::StatusOr<SelectedCall> SelectedCallOf(mlir::Operation* op) {
 
 plan::LibraryOp PackOf(const plan::LibraryOp& call, int operand) {
   plan::LibraryOp op;
-  op.set_library(call.library());
+  if (call.library() != "cudnn") op.set_library(call.library());   // a copy there, which a generated kernel makes
   plan::Pack& pack = *op.mutable_pack();
   *pack.mutable_target() = call;
   pack.set_operand(operand);
   if (call.has_matmul()) *pack.mutable_from() = operand == 0 ? call.matmul().a() : call.matmul().b();
   if (call.has_convolution()) *pack.mutable_from() = call.convolution().weights();
-  pack.mutable_from()->set_packed_bytes(0);
+  DescribePlain(call.library(), *pack.mutable_from());
   return op;
 }
 

@@ -44,7 +44,6 @@ absl::StatusOr<const Api*> OpenLibrary() {
       Into("cudnnGetConvolutionBackwardDataAlgorithm_v7", api.GetBackwardDataAlgorithm),
       Into("cudnnGetConvolutionBackwardDataWorkspaceSize", api.GetBackwardDataWorkspaceSize),
       Into("cudnnConvolutionBackwardData", api.BackwardData),
-      Into("cudnnTransformTensor", api.TransformTensor),
       Into("cudnnAddTensor", api.AddTensor),
   };
   if (absl::Status opened = nvidia::OpenShared({"libcudnn.so.9"}, symbols); !opened.ok()) {

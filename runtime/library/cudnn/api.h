@@ -93,8 +93,6 @@ struct Api {
   int (*BackwardData)(Handle, const void* alpha, FilterDescriptor, const void* w, TensorDescriptor, const void* dy,
                       ConvolutionDescriptor, int algorithm, void* workspace, size_t workspace_bytes, const void* beta,
                       TensorDescriptor, void* dx);
-  int (*TransformTensor)(Handle, const void* alpha, TensorDescriptor, const void* from, const void* beta, TensorDescriptor,
-                         void* to);
   int (*AddTensor)(Handle, const void* alpha, TensorDescriptor, const void* a, const void* beta, TensorDescriptor, void* c);
 };
 

@@ -185,76 +185,9 @@ class PreparedLayer : public PreparedOp {
   Algorithm algorithm_;
 };
 
-// A strided copy.
-class PreparedPacking : public PreparedOp {
- public:
-  PreparedPacking(nvidia::Alignments alignments, const Api* api) : alignments_(std::move(alignments)), api_(api) {}
-  ~PreparedPacking() override {
-    for (TensorDescriptor tensor : tensors_) {
-      if (tensor != nullptr) api_->DestroyTensorDescriptor(tensor);
-    }
-  }
-
-  absl::Status Make(const Packing& packing, int device) {
-    absl::StatusOr<std::shared_ptr<Context>> context = Context::Of(api_, device, "cudnnCreate");
-    if (!context.ok()) return context.status();
-    context_ = *std::move(context);
-    const std::vector<int>* const strides[] = {&packing.from_strides, &packing.to_strides};
-    for (int i = 0; i < 2; ++i) {
-      absl::Status status = ToStatus(*api_, api_->CreateTensorDescriptor(&tensors_[i]), "cudnnCreateTensorDescriptor");
-      if (!status.ok()) return status;
-      const int rank = static_cast<int>(packing.dims.size());
-      status = ToStatus(*api_,
-                        api_->SetTensorNdDescriptor(tensors_[i], TypeOf(packing.dtype), rank, packing.dims.data(),
-                                                    strides[i]->data()),
-                        "cudnnSetTensorNdDescriptor");
-      if (!status.ok()) return status;
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status Run(absl::Span<void* const> operands, StreamHandle stream) override {
-    if (absl::Status status = alignments_.Check(operands, "cuDNN"); !status.ok()) return status;
-    const float one = 1, zero = 0;
-    std::lock_guard lock(context_->mutex());
-    if (absl::Status s = ToStatus(*api_, api_->SetStream(context_->handle(), stream), "cudnnSetStream"); !s.ok()) return s;
-    return ToStatus(
-        *api_, api_->TransformTensor(context_->handle(), &one, tensors_[0], operands[0], &zero, tensors_[1], operands[1]),
-        "cudnnTransformTensor");
-  }
-
-  int64_t workspace_bytes() const override { return 0; }
-  int operand_count() const override { return 2; }
-
- private:
-  const nvidia::Alignments alignments_;
-  const Api* const api_;
-  std::shared_ptr<Context> context_;
-  TensorDescriptor tensors_[2] = {};
-};
-
-absl::StatusOr<std::unique_ptr<PreparedOp>> PreparePacking(const plan::LibraryOp& op, const plan::Target& target,
-                                                           const PrepareOptions& options) {
-  absl::StatusOr<Packing> packing = PackingOf(op, target);
-  if (!packing.ok()) return packing.status();
-  if (op.workspace_bytes() != 0) return absl::FailedPreconditionError("packing takes no workspace");
-  absl::StatusOr<nvidia::Alignments> alignments = nvidia::Alignments::Make(options.alignments, 2);
-  if (!alignments.ok()) return alignments.status();
-  absl::StatusOr<const Api*> api = Open();
-  if (!api.ok()) return api.status();
-  auto prepared = std::make_unique<PreparedPacking>(*std::move(alignments), *api);
-  if (absl::Status status = prepared->Make(*packing, options.device); !status.ok()) return status;
-  return prepared;
-}
-
 }  // namespace
 
 absl::StatusOr<Requirements> Query(const plan::LibraryOp& op, const plan::Target& target, bool constant_weights) {
-  if (op.has_pack()) {
-    const absl::Status status = PackingOf(op, target).status();
-    if (!status.ok()) return status;
-    return Requirements{};
-  }
   absl::StatusOr<Layer> layer = LayerOf(op, target);
   if (!layer.ok()) return layer.status();
   Requirements requirements{layer->workspace_bytes, {}};
@@ -266,7 +199,6 @@ absl::StatusOr<Requirements> Query(const plan::LibraryOp& op, const plan::Target
 
 absl::StatusOr<std::unique_ptr<PreparedOp>> Prepare(const plan::LibraryOp& op, const plan::Target& target,
                                                     const PrepareOptions& options) {
-  if (op.has_pack()) return PreparePacking(op, target, options);
   absl::StatusOr<Layer> layer = LayerOf(op, target);
   if (!layer.ok()) return layer.status();
   if (layer->wanted_packed_bytes != 0) {

@@ -63,20 +63,6 @@ std::map<Dims, double> Products(const plan::Convolution& op, const DeviceTensor&
 
 double Tolerance(plan::DataType type) { return type == plan::F32 ? 1e-6 : type == plan::F16 ? 1.0 / 2048 : 1.0 / 256; }
 
-// Dense, with dim 1 last.
-std::vector<double> PackedOrder(const DeviceTensor& weights) {
-  std::vector<double> packed;
-  Dims index(weights.dims().size());
-  do {
-    packed.push_back(0);
-  } while (Next(index, weights.dims()));
-  const Dims strides = ChannelsLast(weights.dims());
-  do {
-    packed[At(strides, index)] = weights.At(index);
-  } while (Next(index, weights.dims()));
-  return packed;
-}
-
 TEST_F(CudnnTest, ComputesWhatTheRulesTake) {
   std::mt19937 generator(3);
   auto pick = [&](int n) { return static_cast<int>(generator() % n); };
@@ -154,22 +140,14 @@ TEST_F(CudnnTest, ComputesWhatTheRulesTake) {
       ASSERT_EQ(wish->packed.size(), 1u);
       EXPECT_EQ(wish->packed[0].operand, 1);
       EXPECT_EQ(runtime::Query(op, target).status().code(), absl::StatusCode::kUnimplemented);
-      packed = std::make_unique<DeviceTensor>(type, w, 0);
       EXPECT_EQ(wish->packed[0].bytes, Count(w) * nvidia::BytesOf(type));
-      convolution.mutable_weights()->set_packed_bytes(wish->packed[0].bytes);
-      plan::LibraryOp pack;
-      pack.set_library("cudnn");
-      *pack.mutable_pack()->mutable_target() = op;
-      weights.Describe(pack.mutable_pack()->mutable_from());
-      pack.mutable_pack()->set_operand(1);
-      auto needs = runtime::Query(pack, target);
-      ASSERT_TRUE(needs.ok()) << needs.status();
-      EXPECT_EQ(needs->workspace_bytes, 0);
-      auto prepared = runtime::Prepare(pack, target);
-      ASSERT_TRUE(prepared.ok()) << prepared.status();
-      ASSERT_EQ((*prepared)->Run(std::vector<void*>{weights.data(), packed->data()}, nullptr), absl::OkStatus());
-      EXPECT_EQ(packed->Everything(), PackedOrder(weights));
-      EXPECT_TRUE(packed->IsIntact());
+      packed = std::make_unique<DeviceTensor>(type, w, ChannelsLast(w), 0);
+      Dims at(w.size());
+      do {
+        nvidia::StoreElement(type, packed->data(), At(packed->strides(), at), weights.At(at));
+      } while (Next(at, w));
+      convolution.clear_weights();
+      packed->Describe(convolution.mutable_weights());
       operands[1] = packed->data();
       ++seen["packed"];
     }
@@ -276,29 +254,6 @@ TEST_F(CudnnTest, TransposedConvolutionsAreDeterministic) {
 TEST_F(CudnnTest, OperandsThatBeginInsideBuffersAreLeftToKernels) {
   EXPECT_EQ(runtime::Prepare(Convolution(plan::F16), CudaTarget(), {.alignments = {2, 16, 16}}).status().code(),
             absl::StatusCode::kUnimplemented);
-}
-
-TEST_F(CudnnTest, PackingForWhatTakesNoPackedWeightsIsRefused) {
-  plan::LibraryOp pack;
-  pack.set_library("cudnn");
-  *pack.mutable_pack()->mutable_target() = Convolution(plan::F32);
-  *pack.mutable_pack()->mutable_from() = Convolution(plan::F32).convolution().weights();
-  pack.mutable_pack()->set_operand(1);
-  EXPECT_EQ(runtime::Prepare(pack, CudaTarget()).status().code(), absl::StatusCode::kInvalidArgument);
-  pack.mutable_pack()->mutable_target()->mutable_convolution()->mutable_weights()->set_packed_bytes(576);
-  EXPECT_EQ(runtime::Prepare(pack, CudaTarget()).status().code(), absl::StatusCode::kFailedPrecondition);   // channels first
-}
-
-TEST_F(CudnnTest, PackedWeightsOfAnotherSizeAreRefused) {
-  plan::LibraryOp op = Convolution(plan::F32);
-  plan::Convolution& convolution = *op.mutable_convolution();
-  for (plan::MemoryDesc* desc : {convolution.mutable_src(), convolution.mutable_dst()}) {
-    for (int64_t stride : ChannelsLast({1, 4, 8, 8})) desc->add_strides(stride);
-  }
-  convolution.mutable_weights()->set_packed_bytes(576);
-  EXPECT_TRUE(runtime::Prepare(op, CudaTarget()).ok());
-  convolution.mutable_weights()->set_packed_bytes(577);
-  EXPECT_EQ(runtime::Prepare(op, CudaTarget()).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
 // Takes the last that is measured.

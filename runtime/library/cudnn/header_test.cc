@@ -92,7 +92,6 @@ EXPECT_SAME(BiasActivationForward, cudnnConvolutionBiasActivationForward);
 EXPECT_SAME(GetBackwardDataAlgorithm, cudnnGetConvolutionBackwardDataAlgorithm_v7);
 EXPECT_SAME(GetBackwardDataWorkspaceSize, cudnnGetConvolutionBackwardDataWorkspaceSize);
 EXPECT_SAME(BackwardData, cudnnConvolutionBackwardData);
-EXPECT_SAME(TransformTensor, cudnnTransformTensor);
 EXPECT_SAME(AddTensor, cudnnAddTensor);
 
 // Descriptors live on the host, so that this needs no GPU.

@@ -96,8 +96,8 @@ absl::Status CheckTypes(const plan::Convolution& op, int architecture) {
                                                  plan::DataType_Name(type), " to ", plan::DataType_Name(op.dst().dtype())));
   }
   if (type == plan::BF16 && architecture < 80) return absl::UnimplementedError("cuDNN has bf16 from sm_80 on");
-  if (op.src().packed_bytes() != 0 || op.dst().packed_bytes() != 0) {
-    return absl::InvalidArgumentError("only weights are packed");
+  if (op.src().packed_bytes() != 0 || op.dst().packed_bytes() != 0 || op.weights().packed_bytes() != 0) {
+    return absl::InvalidArgumentError("cuDNN has no layout of its own: packed weights are described by their strides");
   }
   return absl::OkStatus();
 }
@@ -151,19 +151,11 @@ absl::Status SetEpilogue(const plan::Convolution& op, Layer& layer) {
 }
 
 // Where the weights' channels lie, given where the data's do.
-absl::Status SetWeights(const plan::MemoryDesc& desc, const View& view, Layer& layer) {
+absl::Status SetWeights(const View& view, Layer& layer) {
   layer.weights_dims = Ints(WithTwo(view.dims));
-  const int64_t bytes = Count(view.dims) * nvidia::ElementBytes(layer.dtype);
-  if (desc.packed_bytes() != 0) {
-    if (!layer.channels_last || desc.packed_bytes() != bytes) {
-      return absl::FailedPreconditionError(absl::StrCat("weights packed to ", desc.packed_bytes(), " bytes where cuDNN wants ",
-                                                        layer.channels_last ? bytes : 0));
-    }
-    return absl::OkStatus();
-  }
   if (IsDense(view, layer.channels_last)) return absl::OkStatus();
   if (!layer.channels_last) return absl::UnimplementedError("weights that are not dense, beside channels that come first");
-  layer.wanted_packed_bytes = bytes;
+  layer.wanted_packed_bytes = Count(view.dims) * nvidia::ElementBytes(layer.dtype);
   return absl::OkStatus();
 }
 
@@ -229,7 +221,7 @@ absl::StatusOr<Layer> LayerOf(const plan::LibraryOp& library_op, const plan::Tar
     if (spatial == 3) return absl::UnimplementedError("three spatial dimensions with channels last");
     layer.channels_last = true;
   }
-  if (absl::Status status = SetWeights(op.weights(), *weights, layer); !status.ok()) return status;
+  if (absl::Status status = SetWeights(*weights, layer); !status.ok()) return status;
   layer.x = TensorOf(x, layer.channels_last, layer.is_transposed ? layer.operands - 1 : 0);
   layer.y = TensorOf(y, layer.channels_last, layer.is_transposed ? 0 : layer.operands - 1);
   layer.groups = static_cast<int>(op.groups());
@@ -242,39 +234,6 @@ absl::StatusOr<Layer> LayerOf(const plan::LibraryOp& library_op, const plan::Tar
   }
   layer.workspace_bytes = WorkspaceCap(layer);
   return layer;
-}
-
-absl::StatusOr<Packing> PackingOf(const plan::LibraryOp& library_op, const plan::Target& target) {
-  const plan::Pack& op = library_op.pack();
-  if (op.operand() != 1 || !op.target().has_convolution() || op.target().convolution().weights().packed_bytes() == 0) {
-    return absl::InvalidArgumentError("cuDNN packs the weights of convolutions that take them so");
-  }
-  absl::StatusOr<Layer> layer = LayerOf(op.target(), target);
-  if (!layer.ok()) return layer.status();
-  if (layer->is_empty) return absl::InvalidArgumentError("weights packed for a result without elements");
-  const plan::MemoryDesc& weights = op.target().convolution().weights();
-  absl::StatusOr<View> from = nvidia::ViewOf(op.from(), 0);
-  if (!from.ok()) return from.status();
-  if (!std::equal(from->dims.begin(), from->dims.end(), weights.dims().begin(), weights.dims().end()) ||
-      op.from().dtype() != weights.dtype() || op.from().packed_bytes() != 0) {
-    return absl::InvalidArgumentError("a pack operation changes the shape or the type");
-  }
-  Packing packing;
-  packing.dtype = layer->dtype;
-  packing.dims = layer->weights_dims;
-  const Dims dims(packing.dims.begin(), packing.dims.end());
-  packing.to_strides = Ints(DenseStrides(dims, Order(dims.size(), /*channels_last=*/true)));
-  Dims strides = from->strides;
-  if (strides.size() == 3) strides.insert(strides.begin() + 2, 1);   // of one element
-  for (int64_t& stride : strides) {
-    if (stride > kMostInt) return absl::UnimplementedError("a stride of 2^31");
-    stride = std::max<int64_t>(stride, 1);   // a stride of 0 is one of a single element, or the source overlaps
-  }
-  for (size_t i = 0; i < from->dims.size(); ++i) {
-    if (from->dims[i] > 1 && from->strides[i] == 0) return absl::UnimplementedError("weights that overlap");
-  }
-  packing.from_strides = Ints(strides);
-  return packing;
 }
 
 }  // namespace plimsoll::runtime::cudnn

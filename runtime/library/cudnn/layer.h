@@ -45,17 +45,8 @@ struct Layer {
 };
 
 // kUnimplemented for what the library cannot do in one call (two for a transposed one with a bias), kInvalidArgument where
-// the description contradicts itself, kFailedPrecondition where the packed weights have another size.
+// the description contradicts itself.
 absl::StatusOr<Layer> LayerOf(const plan::LibraryOp& op, const plan::Target& target);
-
-// Weights brought from any strides to the order that cuDNN wants beside channels last: dense, [d0, spatial..., d1].
-struct Packing {
-  plan::DataType dtype = plan::DATA_TYPE_UNDEFINED;
-  std::vector<int> dims, from_strides, to_strides;   // four or five of each
-};
-
-// The packing of operand 1 of a convolution that LayerOf takes with packed weights. Errors as there.
-absl::StatusOr<Packing> PackingOf(const plan::LibraryOp& op, const plan::Target& target);
 
 // Most bytes of workspace that a convolution may take: one copy of each operand where the channels come first (kernels for
 // tensor cores put them last), and 32 partial sums an element of the result, up to 8 MiB; 64 MiB in all.

@@ -156,6 +156,7 @@ TEST(LayerTest, RefusesWhatTheLibraryCannotDo) {
       {"one stride", kWrong, [](plan::Convolution& op) { op.add_strides(1); }},
       {"a short bias", kWrong, [](plan::Convolution& op) { SetDesc(op.mutable_bias(), plan::F32, {5}); }},
       {"a dim below none", kWrong, [](plan::Convolution& op) { op.mutable_src()->set_dims(2, -8); }},
+      {"weights in an unknown layout", kWrong, [](plan::Convolution& op) { op.mutable_weights()->set_packed_bytes(864); }},
       {"ranks that differ", kWrong, [](plan::Convolution& op) { op.mutable_dst()->add_dims(1); }},
   };
   for (const Refusal& refusal : refusals) {

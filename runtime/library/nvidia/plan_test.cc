@@ -49,8 +49,7 @@ class LibraryPlanTest : public ::testing::Test {
     *command.mutable_library_call()->mutable_op() = op;
   }
 
-  // y = twice(relu(x w + bias)) in stream 0, and in stream 1 a convolution of an image with channels last, whose weights load
-  // packs.
+  // y = twice(relu(x w + bias)) in stream 0, and in stream 1 a convolution of an image with channels last.
   PlanBuilder MakePlan() {
     PlanBuilder b = CudaPlan();
     b.run().set_streams(2);
@@ -76,20 +75,14 @@ class LibraryPlanTest : public ::testing::Test {
     convolution.set_groups(1);
     layer.set_library(LibraryFor(layer, b.plan().target()));
     EXPECT_EQ(layer.library(), "cudnn");
-    convolution.mutable_weights()->set_packed_bytes(288);
-    plan::LibraryOp pack;
-    pack.set_library("cudnn");
-    *pack.mutable_pack()->mutable_target() = layer;
-    SetDesc(pack.mutable_pack()->mutable_from(), plan::F32, {2, 4, 3, 3});
-    pack.mutable_pack()->set_operand(1);
-    const int raw = b.AddWeightBuffer(b.load(), b.AddWeight("filter", Type(plan::F32, {2, 4, 3, 3}), filter_.data()));
-    const int scratch = b.AddBuffer(b.load(), "filter", Type(plan::F32, {2, 4, 3, 3}), PlanBuilder::kLoad);
-    const int packed = b.AddBuffer(b.load(), "packed", Type(plan::F32, {2, 4, 3, 3}), PlanBuilder::kParameters);
-    b.Copy(b.load(), raw, scratch);
-    AddCall(b, b.load(), pack, {scratch}, packed);
+    convolution.mutable_weights()->Clear();
+    SetDesc(convolution.mutable_weights(), plan::F32, {2, 4, 3, 3}, ChannelsLast({2, 4, 3, 3}));
+    std::vector<float> packed(72);   // as a generated kernel does in load
+    for (int i = 0; i < 72; ++i) packed[i / 36 * 36 + i % 9 * 4 + i / 9 % 4] = filter_[i];
+    const int filter = AddParameter(b, "filter", {2, 3, 3, 4}, packed);
     const int image = b.AddBuffer(b.run(), "image", Type(plan::F32, {1, 5, 5, 4}));
     const int map = b.AddBuffer(b.run(), "map", Type(plan::F32, {1, 3, 3, 2}));
-    AddCall(b, b.run(), layer, {image, b.ShareParameter(packed)}, map, /*stream=*/1);
+    AddCall(b, b.run(), layer, {image, filter}, map, /*stream=*/1);
     b.Input("x", x);
     b.Input("image", image);
     b.Output("y", y);

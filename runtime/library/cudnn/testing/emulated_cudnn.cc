@@ -470,30 +470,6 @@ int BackwardData(Handle handle, const void* alpha, FilterDescriptor w_desc, cons
   return Enqueue(handle, "cudnnConvolutionBackwardData", [work] { work.BackwardData(); });
 }
 
-int TransformTensor(Handle handle, const void* alpha, TensorDescriptor from_desc, const void* from, const void* beta,
-                    TensorDescriptor to_desc, void* to) {
-  if (!Lives(handle) || !Lives(from_desc) || !Lives(to_desc) || alpha == nullptr || beta == nullptr) return Fail("a null argument");
-  if (*static_cast<const float*>(alpha) != 1 || *static_cast<const float*>(beta) != 0) return Fail("factors", kNotSupported);
-  if (from_desc->type < 0 || from_desc->type != to_desc->type || from_desc->dims != to_desc->dims) {
-    return Fail("tensors of other types or dims");
-  }
-  const void* const source = Host(from, Span(*from_desc), from_desc->type);
-  void* const destination = Host(to, Span(*to_desc), to_desc->type);
-  if (source == nullptr || destination == nullptr) return Fail("an address that is no memory", kExecutionFailed);
-  return Enqueue(handle, "cudnnTransformTensor", [=, from = *from_desc, to = *to_desc] {
-    const int64_t bytes = Bytes(from.type);
-    for (int n = 0; n < from.dims[0]; ++n) {
-      for (int c = 0; c < from.dims[1]; ++c) {
-        std::vector<int> at(from.dims.size() - 2, 0);
-        do {
-          std::memcpy(static_cast<char*>(destination) + Work::At(to, n, c, at) * bytes,
-                      static_cast<const char*>(source) + Work::At(from, n, c, at) * bytes, bytes);
-        } while (Work::Next(at, from.dims.data() + 2));
-      }
-    }
-  });
-}
-
 int AddTensor(Handle handle, const void* alpha, TensorDescriptor a_desc, const void* a, const void* beta,
               TensorDescriptor c_desc, void* c) {
   if (!Lives(handle) || !Lives(c_desc) || alpha == nullptr || beta == nullptr) return Fail("a null argument");
@@ -538,7 +514,6 @@ const Api* Emulate(EmulatedCudnn* configuration) {
     table.GetBackwardDataAlgorithm = GetBackwardDataAlgorithm;
     table.GetBackwardDataWorkspaceSize = GetBackwardDataWorkspaceSize;
     table.BackwardData = BackwardData;
-    table.TransformTensor = TransformTensor;
     table.AddTensor = AddTensor;
     return table;
   }();
