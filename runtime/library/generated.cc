@@ -38,8 +38,10 @@ absl::Status CheckGenerated(const plan::LibraryOp& op) {
       return worth ? absl::OkStatus() : absl::UnimplementedError("products and a softmax are faster than one kernel");
     }
     case plan::LibraryOp::kRecurrent:
-    case plan::LibraryOp::kPack: return absl::OkStatus();
-    default: return absl::UnimplementedError("no generated kernel for this kind of operation");
+    case plan::LibraryOp::kPack:
+      return absl::OkStatus();
+    default:
+      return absl::UnimplementedError("no generated kernel for this kind of operation");
   }
 }
 

@@ -6,9 +6,9 @@
 
 namespace plimsoll::runtime {
 
-// OK where there is a kernel for operands of these types: matmul and convolution of f32, f64, f16, bf16, and of 8-bit integers
-// to 32 bits; pooling of the former; recurrent nets; packing. kUnimplemented for others, which the compiler says otherwise (products as
-// multiplications and sums, poolings in f32).
+// OK where there is a kernel for operands of these types: matmul and convolution of f32, f64, f16, bf16, and of 8-bit
+// integers to 32 bits; pooling of the former; recurrent nets; packing. kUnimplemented for others, which the compiler
+// says otherwise (products as multiplications and sums, poolings in f32).
 absl::Status CheckGenerated(const plan::LibraryOp& op);
 
 }  // namespace plimsoll::runtime

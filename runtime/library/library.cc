@@ -13,8 +13,8 @@ bool IsCuda(const plan::Target& target) { return target.kind() == plan::Target::
 
 absl::Status NoLibrary(const plan::LibraryOp& op, const plan::Target& target) {
   return absl::UnimplementedError(absl::StrCat("no library '", op.library(), "' in this runtime for ",
-                                               plan::Target::Kind_Name(target.kind()), "; it has: ",
-                                               IsCuda(target) ? "cublaslt, cudnn" : "onednn"));
+                                               plan::Target::Kind_Name(target.kind()),
+                                               "; it has: ", IsCuda(target) ? "cublaslt, cudnn" : "onednn"));
 }
 
 }  // namespace

@@ -39,7 +39,8 @@ class PreparedOp {
   // Runs it. `operands` follow the order in library.proto; the workspace is last where workspace_bytes() > 0.
   // Operands are aligned to their element, the workspace to 64 bytes. One run at a time: not safe for concurrent calls
   // on one object. Objects are cheap to make twice, the generated code behind them is shared.
-  // On CUDA, operands are device addresses, the device's context is current, and Run returns when the work is in `stream`.
+  // On CUDA, operands are device addresses, the device's context is current, and Run returns when the work is in
+  // `stream`.
   virtual absl::Status Run(absl::Span<void* const> operands, StreamHandle stream) = 0;
 
   virtual int64_t workspace_bytes() const = 0;
@@ -61,8 +62,8 @@ class Tuner {
 struct PrepareOptions {
   // The ordinal of the device whose context is current.
   int device = 0;
-  // What the address of each operand, the workspace included, is a multiple of: bytes, powers of two. Empty: 16 each, as
-  // operands of CUDA plans are; fast kernels want no more.
+  // What the address of each operand, the workspace included, is a multiple of: bytes, powers of two. Empty: 16 each,
+  // as operands of CUDA plans are; fast kernels want no more.
   std::vector<int64_t> alignments;
   // Null: the library's own first choice.
   Tuner* tuner = nullptr;
@@ -77,15 +78,17 @@ std::string LibraryFor(const plan::LibraryOp& op, const plan::Target& target);
 // With `constant_weights`, operands that are weights and not packed yet (packed_bytes == 0) are asked in the layout
 // that the library likes best: Requirements.packed names those that differ from the given one; the workspace is the one
 // of the operation with these operands packed.
-// On CUDA no device and no library is asked: the workspace is a cap, and what fits it is chosen in Prepare. Where op.library
-// is empty the answer is that of the generated kernels, which want nothing (kUnimplemented for types that have none).
-absl::StatusOr<Requirements> Query(const plan::LibraryOp& op, const plan::Target& target, bool constant_weights = false);
+// On CUDA no device and no library is asked: the workspace is a cap, and what fits it is chosen in Prepare. Where
+// op.library is empty the answer is that of the generated kernels, which want nothing (kUnimplemented for types that
+// have none).
+absl::StatusOr<Requirements> Query(const plan::LibraryOp& op, const plan::Target& target,
+                                   bool constant_weights = false);
 
 // Makes `op` runnable. Errors as Query; kFailedPrecondition too where the library's sizes are not those in `op`
 // (packed_bytes, workspace_bytes), which a plan made for another library version or CPU would show.
-// On CUDA the device's context is current here and when the object is destroyed; kUnavailable where the library cannot be
-// opened, kUnimplemented where it has no algorithm for this device, these alignments and this workspace: the command's
-// fallback kernel computes the same.
+// On CUDA the device's context is current here and when the object is destroyed; kUnavailable where the library cannot
+// be opened, kUnimplemented where it has no algorithm for this device, these alignments and this workspace: the
+// command's fallback kernel computes the same.
 absl::StatusOr<std::unique_ptr<PreparedOp>> Prepare(const plan::LibraryOp& op, const plan::Target& target,
                                                     const PrepareOptions& options = {});
 

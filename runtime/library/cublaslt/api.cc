@@ -37,7 +37,7 @@ absl::StatusOr<const Api*> OpenLibrary() {
   if (absl::Status opened = nvidia::OpenShared({"libcublasLt.so.13", "libcublasLt.so.12"}, symbols); !opened.ok()) {
     return absl::UnavailableError(absl::StrCat("cuBLASLt cannot be opened: ", opened.message()));
   }
-  const size_t version = api.GetVersion();   // major * 10000 + minor * 100 + patch
+  const size_t version = api.GetVersion();  // major * 10000 + minor * 100 + patch
   if (version / 10000 != 12 && version / 10000 != 13) {
     return absl::UnavailableError(absl::StrCat("cuBLASLt says version ", version, "; 12 and 13 are known"));
   }
@@ -60,10 +60,14 @@ absl::Status ToStatus(const Api& api, int status, const char* call) {
   const std::string message = absl::StrCat(call, ": ", text != nullptr ? text : "an unknown status", " (", status, ")");
   switch (status) {
     case kNotSupported:
-    case kArchMismatch: return absl::UnimplementedError(message);
-    case kAllocFailed: return absl::ResourceExhaustedError(message);
-    case kNotInitialized: return absl::UnavailableError(message);
-    default: return absl::InternalError(message);
+    case kArchMismatch:
+      return absl::UnimplementedError(message);
+    case kAllocFailed:
+      return absl::ResourceExhaustedError(message);
+    case kNotInitialized:
+      return absl::UnavailableError(message);
+    default:
+      return absl::InternalError(message);
   }
 }
 

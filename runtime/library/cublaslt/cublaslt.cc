@@ -23,10 +23,14 @@ constexpr int kCandidates = 16;
 
 DataType TypeOf(plan::DataType type) {
   switch (type) {
-    case plan::F64: return kR64F;
-    case plan::F16: return kR16F;
-    case plan::BF16: return kR16BF;
-    default: return kR32F;
+    case plan::F64:
+      return kR64F;
+    case plan::F16:
+      return kR16F;
+    case plan::BF16:
+      return kR16BF;
+    default:
+      return kR32F;
   }
 }
 
@@ -54,15 +58,16 @@ class Descriptors {
   absl::Status Make(const Gemm& gemm) {
     const bool is_double = gemm.d.dtype == plan::F64;
     const int compute = is_double ? kCompute64F : gemm.tf32 ? kCompute32FFastTf32 : kCompute32F;
-    absl::Status status = ToStatus(
-        api_, api_.MatmulDescCreate(&desc_, compute, is_double ? kR64F : kR32F), "cublasLtMatmulDescCreate");
+    absl::Status status =
+        ToStatus(api_, api_.MatmulDescCreate(&desc_, compute, is_double ? kR64F : kR32F), "cublasLtMatmulDescCreate");
     if (!status.ok()) return status;
     status = Set<int32_t>(kTransA, gemm.transpose_a ? kOpT : kOpN);
     status.Update(Set<int32_t>(kTransB, gemm.transpose_b ? kOpT : kOpN));
     status.Update(Set<uint32_t>(kEpilogue, EpilogueOf(gemm)));
     if (gemm.bias_operand >= 0) status.Update(Set<int32_t>(kBiasDataType, TypeOf(gemm.d.dtype)));
     const std::array<const Gemm::Matrix*, 4> matrices = {&gemm.a, &gemm.b, &gemm.c, &gemm.d};
-    for (size_t i = 0; status.ok() && i < matrices.size(); ++i) status = MakeLayout(*matrices[i], gemm.batch, layouts_[i]);
+    for (size_t i = 0; status.ok() && i < matrices.size(); ++i)
+      status = MakeLayout(*matrices[i], gemm.batch, layouts_[i]);
     return status;
   }
 
@@ -82,17 +87,17 @@ class Descriptors {
   }
 
   absl::Status MakeLayout(const Gemm::Matrix& matrix, int64_t batch, MatrixLayout& layout) {
-    absl::Status status =
-        ToStatus(api_, api_.MatrixLayoutCreate(&layout, TypeOf(matrix.dtype), matrix.rows, matrix.columns, matrix.leading),
-                 "cublasLtMatrixLayoutCreate");
+    absl::Status status = ToStatus(
+        api_, api_.MatrixLayoutCreate(&layout, TypeOf(matrix.dtype), matrix.rows, matrix.columns, matrix.leading),
+        "cublasLtMatrixLayoutCreate");
     if (!status.ok() || batch == 1) return status;
     const int32_t count = static_cast<int32_t>(batch);
     status = ToStatus(api_, api_.MatrixLayoutSetAttribute(layout, kBatchCount, &count, sizeof(count)),
                       "cublasLtMatrixLayoutSetAttribute");
-    status.Update(ToStatus(api_,
-                           api_.MatrixLayoutSetAttribute(layout, kStridedBatchOffset, &matrix.batch_stride,
-                                                         sizeof(matrix.batch_stride)),
-                           "cublasLtMatrixLayoutSetAttribute"));
+    status.Update(ToStatus(
+        api_,
+        api_.MatrixLayoutSetAttribute(layout, kStridedBatchOffset, &matrix.batch_stride, sizeof(matrix.batch_stride)),
+        "cublasLtMatrixLayoutSetAttribute"));
     return status;
   }
 
@@ -104,7 +109,11 @@ class Descriptors {
 class PreparedGemm : public PreparedOp {
  public:
   PreparedGemm(const Gemm& gemm, int64_t workspace_bytes, nvidia::Alignments alignments, const Api* api)
-      : gemm_(gemm), workspace_bytes_(workspace_bytes), alignments_(std::move(alignments)), api_(api), descriptors_(*api) {}
+      : gemm_(gemm),
+        workspace_bytes_(workspace_bytes),
+        alignments_(std::move(alignments)),
+        api_(api),
+        descriptors_(*api) {}
 
   absl::Status Make(const PrepareOptions& options) {
     auto context = Context::Of(api_, options.device, "cublasLtCreate");
@@ -131,16 +140,16 @@ class PreparedGemm : public PreparedOp {
     const float alpha = static_cast<float>(gemm_.alpha), beta = gemm_.has_addend ? 1 : 0;
     const double double_alpha = gemm_.alpha, double_beta = beta;
     const bool is_double = gemm_.d.dtype == plan::F64;
-    const nvidia::Block workspace = nvidia::Aligned(
-        workspace_bytes_ > 0 ? operands.back() : nullptr, workspace_bytes_, kWorkspaceAlignment);
-    return ToStatus(
-        *api_,
-        api_->Matmul(context_->handle(), descriptors_.desc(), is_double ? static_cast<const void*>(&double_alpha) : &alpha,
-                     operands[gemm_.a.operand], descriptors_.a(), operands[gemm_.b.operand], descriptors_.b(),
-                     is_double ? static_cast<const void*>(&double_beta) : &beta, operands[gemm_.c.operand],
-                     descriptors_.c(), operands[gemm_.d.operand], descriptors_.d(), &algorithm_, workspace.address,
-                     workspace.bytes, stream),
-        "cublasLtMatmul");
+    const nvidia::Block workspace =
+        nvidia::Aligned(workspace_bytes_ > 0 ? operands.back() : nullptr, workspace_bytes_, kWorkspaceAlignment);
+    return ToStatus(*api_,
+                    api_->Matmul(context_->handle(), descriptors_.desc(),
+                                 is_double ? static_cast<const void*>(&double_alpha) : &alpha,
+                                 operands[gemm_.a.operand], descriptors_.a(), operands[gemm_.b.operand],
+                                 descriptors_.b(), is_double ? static_cast<const void*>(&double_beta) : &beta,
+                                 operands[gemm_.c.operand], descriptors_.c(), operands[gemm_.d.operand],
+                                 descriptors_.d(), &algorithm_, workspace.address, workspace.bytes, stream),
+                    "cublasLtMatmul");
   }
 
   int64_t workspace_bytes() const override { return workspace_bytes_; }
@@ -156,7 +165,8 @@ class PreparedGemm : public PreparedOp {
 
   absl::StatusOr<std::vector<Algorithm>> Candidates() const {
     Preference preference = nullptr;
-    if (absl::Status s = ToStatus(*api_, api_->PreferenceCreate(&preference), "cublasLtMatmulPreferenceCreate"); !s.ok()) {
+    if (absl::Status s = ToStatus(*api_, api_->PreferenceCreate(&preference), "cublasLtMatmulPreferenceCreate");
+        !s.ok()) {
       return s;
     }
     auto set = [&](PreferenceAttribute attribute, auto value) {
@@ -177,21 +187,22 @@ class PreparedGemm : public PreparedOp {
     int returned = 0;
     if (status.ok()) {
       status = ToStatus(*api_,
-                        api_->AlgoGetHeuristic(context_->handle(), descriptors_.desc(), descriptors_.a(), descriptors_.b(),
-                                               descriptors_.c(), descriptors_.d(), preference, kCandidates, results.data(),
-                                               &returned),
+                        api_->AlgoGetHeuristic(context_->handle(), descriptors_.desc(), descriptors_.a(),
+                                               descriptors_.b(), descriptors_.c(), descriptors_.d(), preference,
+                                               kCandidates, results.data(), &returned),
                         "cublasLtMatmulAlgoGetHeuristic");
     }
     api_->PreferenceDestroy(preference);
     if (!status.ok() && !absl::IsUnimplemented(status)) return status;
     std::vector<Algorithm> found;
     for (int i = 0; status.ok() && i < std::min(returned, kCandidates); ++i) {
-      if (results[i].state == kSuccess && results[i].workspace_bytes <= workspace) found.push_back(results[i].algorithm);
+      if (results[i].state == kSuccess && results[i].workspace_bytes <= workspace)
+        found.push_back(results[i].algorithm);
     }
     if (found.empty()) {
-      return absl::UnimplementedError(absl::StrCat(
-          "cuBLASLt has no algorithm here for ", Description(), " within ", workspace, " bytes of workspace",
-          status.ok() ? "" : ": ", status.message()));
+      return absl::UnimplementedError(absl::StrCat("cuBLASLt has no algorithm here for ", Description(), " within ",
+                                                   workspace, " bytes of workspace", status.ok() ? "" : ": ",
+                                                   status.message()));
     }
     return found;
   }
@@ -214,10 +225,11 @@ class PreparedGemm : public PreparedOp {
   }
 
   std::string Description() const {
-    return absl::StrCat(plan::DataType_Name(gemm_.a.dtype), " to ", plan::DataType_Name(gemm_.d.dtype), ", m=", gemm_.d.rows,
-                        " n=", gemm_.d.columns, " k=", gemm_.inner, " batch=", gemm_.batch, gemm_.transpose_a ? " T" : " N",
-                        gemm_.transpose_b ? "T" : "N", ", leading dimensions ", gemm_.a.leading, ", ", gemm_.b.leading, ", ",
-                        gemm_.d.leading, ", epilogue ", EpilogueOf(gemm_), ", alignment ", alignments_.Least());
+    return absl::StrCat(plan::DataType_Name(gemm_.a.dtype), " to ", plan::DataType_Name(gemm_.d.dtype),
+                        ", m=", gemm_.d.rows, " n=", gemm_.d.columns, " k=", gemm_.inner, " batch=", gemm_.batch,
+                        gemm_.transpose_a ? " T" : " N", gemm_.transpose_b ? "T" : "N", ", leading dimensions ",
+                        gemm_.a.leading, ", ", gemm_.b.leading, ", ", gemm_.d.leading, ", epilogue ", EpilogueOf(gemm_),
+                        ", alignment ", alignments_.Least());
   }
 
   const Gemm gemm_;

@@ -59,10 +59,14 @@ double Expected(const plan::Matmul& op, const DeviceTensor& a, const DeviceTenso
 
 double Tolerance(plan::DataType type) {
   switch (type) {
-    case plan::F64: return 1e-12;
-    case plan::F32: return 1e-6;
-    case plan::F16: return 1.0 / 2048;
-    default: return 1.0 / 256;
+    case plan::F64:
+      return 1e-12;
+    case plan::F32:
+      return 1e-6;
+    case plan::F16:
+      return 1.0 / 2048;
+    default:
+      return 1.0 / 256;
   }
 }
 
@@ -70,7 +74,7 @@ double Tolerance(plan::DataType type) {
 Dims RandomStrides(const Dims& dims, bool exchanged, bool gaps, std::mt19937& generator) {
   const size_t rank = dims.size();
   Dims strides(rank);
-  std::vector<size_t> order;   // from the innermost
+  std::vector<size_t> order;  // from the innermost
   for (size_t i = rank; i-- > 0;) order.push_back(i);
   if (exchanged) std::swap(order[0], order[1]);
   int64_t stride = 1;
@@ -121,7 +125,11 @@ TEST_F(CublasLtTest, ComputesWhatTheRulesTake) {
     std::unique_ptr<DeviceTensor> bias, operand;
     const DeviceTensor* addend = nullptr;
     if (pick(2) == 0) {
-      bias = std::make_unique<DeviceTensor>(result, pick(2) == 0 ? Dims{n} : pick(3) == 0 ? Dims{m, 1} : Dims{1, n}, round + 3);
+      bias = std::make_unique<DeviceTensor>(result,
+                                            pick(2) == 0   ? Dims{n}
+                                            : pick(3) == 0 ? Dims{m, 1}
+                                                           : Dims{1, n},
+                                            round + 3);
       bias->Describe(matmul.mutable_bias());
       operands.push_back(bias->data());
     }
@@ -130,7 +138,8 @@ TEST_F(CublasLtTest, ComputesWhatTheRulesTake) {
       matmul.add_post_ops()->set_kind(plan::PostOp::SUM);
       addend = &before;
     } else if (residual == 2) {
-      operand = std::make_unique<DeviceTensor>(result, dst_dims, RandomStrides(dst_dims, exchanged_dst, gaps, generator), round + 4);
+      operand = std::make_unique<DeviceTensor>(result, dst_dims,
+                                               RandomStrides(dst_dims, exchanged_dst, gaps, generator), round + 4);
       plan::PostOp& post = *matmul.add_post_ops();
       post.set_kind(plan::PostOp::BINARY);
       post.set_function("add");
@@ -145,12 +154,13 @@ TEST_F(CublasLtTest, ComputesWhatTheRulesTake) {
 
     const plan::Target target = CudaTarget(pick(2) == 0 ? "sm_90" : "sm_80");
     if (LibraryFor(op, target).empty()) {
-      EXPECT_EQ(runtime::Query(op, target).status(), absl::OkStatus());   // a generated kernel
+      EXPECT_EQ(runtime::Query(op, target).status(), absl::OkStatus());  // a generated kernel
       continue;
     }
     ASSERT_EQ(LibraryFor(op, target), "cublaslt");
     ++taken;
-    ASSERT_EQ(ExecuteOnCuda(op, operands, target), absl::OkStatus()) << emulated_.last_error << "\n" << op.DebugString();
+    ASSERT_EQ(ExecuteOnCuda(op, operands, target), absl::OkStatus()) << emulated_.last_error << "\n"
+                                                                     << op.DebugString();
     std::vector<double> everything = before.Everything();
     Dims index(dst_dims.size());
     do {
@@ -169,8 +179,8 @@ TEST_F(CublasLtTest, ComputesWhatTheRulesTake) {
     if (batch.size() > 1) ++seen["batches"];
   }
   EXPECT_GT(taken, 700);
-  for (const char* what : {"F32", "F64", "F16", "BF16", "activation relu", "activation gelu_tanh", "residual 1", "residual 2",
-                           "algorithm 1", "algorithm 2", "bias", "exchanged", "batches"}) {
+  for (const char* what : {"F32", "F64", "F16", "BF16", "activation relu", "activation gelu_tanh", "residual 1",
+                           "residual 2", "algorithm 1", "algorithm 2", "bias", "exchanged", "batches"}) {
     EXPECT_GT(seen[what], 10) << what;
   }
 }
@@ -188,7 +198,7 @@ TEST_F(CublasLtTest, RoundsToTf32OnlyWhereItMay) {
   for (bool tf32 : {false, true}) {
     plan::LibraryOp op = Product(plan::F32, 4, 8, 4);
     op.set_tf32(tf32);
-    std::vector<float> a(32, 1 + 1.0f / 4096), b(32, 1), out(16);   // 1 + 2^-12 is no TF32
+    std::vector<float> a(32, 1 + 1.0f / 4096), b(32, 1), out(16);  // 1 + 2^-12 is no TF32
     nvidia::GuardedBytes x(128), y(128), z(64);
     std::memcpy(x.data(), a.data(), 128);
     std::memcpy(y.data(), b.data(), 128);
@@ -200,14 +210,17 @@ TEST_F(CublasLtTest, RoundsToTf32OnlyWhereItMay) {
 
 TEST_F(CublasLtTest, OperandsThatBeginInsideBuffersGetOtherAlgorithms) {
   const plan::LibraryOp op = Product(plan::F16, 8, 16, 8);
-  const DeviceTensor a(plan::F16, {8, 16}, Dense({8, 16}), 1, /*byte_offset=*/2), b(plan::F16, {16, 8}, 2), dst(plan::F16, {8, 8}, 3);
+  const DeviceTensor a(plan::F16, {8, 16}, Dense({8, 16}), 1, /*byte_offset=*/2), b(plan::F16, {16, 8}, 2),
+      dst(plan::F16, {8, 8}, 3);
   const std::vector<void*> operands = {a.data(), b.data(), dst.data()};
   EXPECT_EQ(ExecuteOnCuda(op, operands, CudaTarget(), {.alignments = {2, 16, 16}}), absl::OkStatus());
   EXPECT_EQ(emulated_.last_algorithm, 3u);
   // Promised 16, and not so.
   EXPECT_EQ(ExecuteOnCuda(op, operands, CudaTarget()).code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(ExecuteOnCuda(op, operands, CudaTarget(), {.alignments = {2, 16}}).code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(ExecuteOnCuda(op, operands, CudaTarget(), {.alignments = {3, 16, 16}}).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ExecuteOnCuda(op, operands, CudaTarget(), {.alignments = {2, 16}}).code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ExecuteOnCuda(op, operands, CudaTarget(), {.alignments = {3, 16, 16}}).code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(CublasLtTest, NoAlgorithmNamesWhatWasAsked) {
@@ -230,7 +243,7 @@ TEST_F(CublasLtTest, AnyWorkspaceOfThePlanWillDo) {
     if (bytes > 0) operands.push_back(workspace.data());
     EXPECT_EQ((*prepared)->Run(operands, nullptr), absl::OkStatus()) << emulated_.last_error;
     EXPECT_TRUE(workspace.IsIntact());
-    EXPECT_EQ(emulated_.last_algorithm, bytes >= 4096 ? 1u : 2u);   // 8 parts of 8 x 8 sums: 2 KiB
+    EXPECT_EQ(emulated_.last_algorithm, bytes >= 4096 ? 1u : 2u);  // 8 parts of 8 x 8 sums: 2 KiB
     operands.pop_back();
     EXPECT_EQ((*prepared)->Run(operands, nullptr).code(), absl::StatusCode::kInvalidArgument);
   }
@@ -240,8 +253,7 @@ TEST_F(CublasLtTest, AnyWorkspaceOfThePlanWillDo) {
 class FakeTuner : public Tuner {
  public:
   FakeTuner(std::vector<void*> operands, std::vector<double> seconds) : operands_(operands), seconds_(seconds) {}
-  absl::StatusOr<double> Seconds(
-      absl::FunctionRef<absl::Status(absl::Span<void* const>, StreamHandle)> work) override {
+  absl::StatusOr<double> Seconds(absl::FunctionRef<absl::Status(absl::Span<void* const>, StreamHandle)> work) override {
     if (absl::Status status = work(operands_, nullptr); !status.ok()) return status;
     return seconds_[measured_++];
   }
@@ -278,7 +290,8 @@ TEST_F(CublasLtTest, WorkGoesIntoTheStreamThatIsGiven) {
     queued.emplace_back(stream, std::move(work));
     return absl::OkStatus();
   };
-  const DeviceTensor a(plan::F32, {4, 8}, 1), b(plan::F32, {8, 4}, 2), dst(plan::F32, {4, 4}, 3), before(plan::F32, {4, 4}, 3);
+  const DeviceTensor a(plan::F32, {4, 8}, 1), b(plan::F32, {8, 4}, 2), dst(plan::F32, {4, 4}, 3),
+      before(plan::F32, {4, 4}, 3);
   auto prepared = runtime::Prepare(Product(plan::F32, 4, 8, 4), CudaTarget());
   ASSERT_TRUE(prepared.ok());
   int stream = 0;

@@ -30,8 +30,8 @@ class EmulatedCublasLtTest : public testing::Test {
     return api_.AlgoGetHeuristic(handle_, desc_, a_, b_, d_, d_, preference_, 1, result, &returned);
   }
   int Multiply(const Algorithm* algorithm, const void* alpha, void* d, void* workspace = nullptr, size_t bytes = 0) {
-    return api_.Matmul(handle_, desc_, alpha, memory_, a_, memory_ + 128, b_, &zero_, d, d_, d, d_, algorithm, workspace, bytes,
-                       nullptr);
+    return api_.Matmul(handle_, desc_, alpha, memory_, a_, memory_ + 128, b_, &zero_, d, d_, d, d_, algorithm,
+                       workspace, bytes, nullptr);
   }
 
   EmulatedCublasLt emulated_;
@@ -75,14 +75,14 @@ TEST_F(EmulatedCublasLtTest, RefusesWhatTheLibraryRefuses) {
   const Algorithm algorithm = result.algorithm;
   EXPECT_EQ(Multiply(&algorithm, nullptr, memory_ + 256), kInvalidValue);
   EXPECT_EQ(Multiply(nullptr, &one_, memory_ + 256), kInvalidValue);
-  EXPECT_EQ(Multiply(&algorithm, &one_, memory_ + 257), kExecutionFailed);   // chosen for multiples of 256
+  EXPECT_EQ(Multiply(&algorithm, &one_, memory_ + 257), kExecutionFailed);  // chosen for multiples of 256
   EXPECT_EQ(Multiply(&algorithm, &one_, nullptr), kExecutionFailed);
   // Another problem by then: the algorithm is not for it, and its matrices do not fit.
   const uint32_t relu = kEpilogueRelu, bias = kEpilogueBias;
   ASSERT_EQ(api_.MatmulDescSetAttribute(desc_, kEpilogue, &relu, 4), kSuccess);
   EXPECT_EQ(Multiply(&algorithm, &one_, memory_ + 256), kInvalidValue);
   ASSERT_EQ(api_.MatmulDescSetAttribute(desc_, kEpilogue, &bias, 4), kSuccess);
-  EXPECT_EQ(Ask(&result), kInvalidValue);   // no bias pointer
+  EXPECT_EQ(Ask(&result), kInvalidValue);  // no bias pointer
   ASSERT_EQ(api_.MatmulDescSetAttribute(desc_, kTransA, &transpose, 4), kSuccess);
   EXPECT_EQ(Ask(&result), kInvalidValue);
 }

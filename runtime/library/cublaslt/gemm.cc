@@ -81,7 +81,8 @@ struct Product {
     }
   }
 
-  // The innermost batch dim becomes rows where b is the same for all of it: one large product rather than many small ones.
+  // The innermost batch dim becomes rows where b is the same for all of it: one large product rather than many small
+  // ones.
   bool BatchToRows() {
     if (batch.empty() || planes[kB].batch.back() != 0) return false;
     for (int at : {kA, kC, kD}) {
@@ -124,8 +125,8 @@ absl::Status NoForm(const Plane& plane, int64_t rows, int64_t columns) {
                    ": cuBLASLt wants one dimension contiguous, the result's for an addend, and none to overlap"));
 }
 
-// Sets `matrix` and whether it has to be transposed to be [columns, rows]. One of a single row or column may have both forms:
-// the one whose long side is contiguous is taken.
+// Sets `matrix` and whether it has to be transposed to be [columns, rows]. One of a single row or column may have both
+// forms: the one whose long side is contiguous is taken.
 absl::Status SetFactor(const Plane& plane, int64_t rows, int64_t columns, Gemm::Matrix& matrix, bool& is_transposed) {
   std::optional<Gemm::Matrix> as_transpose = AsTranspose(plane, rows, columns), as_is = AsIs(plane, rows, columns);
   if (!as_transpose && !as_is) return NoForm(plane, rows, columns);
@@ -161,8 +162,10 @@ absl::StatusOr<BiasAlong> BiasOf(const plan::Matmul& op, const View& dst) {
   int along = -1;
   for (int i = 0; i < rank; ++i) {
     if (view->dims[i] == 1) continue;
-    if (view->dims[i] != dst.dims[i]) return absl::InvalidArgumentError("a bias that does not broadcast to the destination");
-    if (along >= 0 || i < rank - 2) return absl::UnimplementedError("a bias that is no vector along the rows or columns");
+    if (view->dims[i] != dst.dims[i])
+      return absl::InvalidArgumentError("a bias that does not broadcast to the destination");
+    if (along >= 0 || i < rank - 2)
+      return absl::UnimplementedError("a bias that is no vector along the rows or columns");
     along = i;
   }
   if (along >= 0 && view->strides[along] != 1) return absl::UnimplementedError("a bias with gaps");
@@ -190,7 +193,8 @@ absl::StatusOr<Gemm> GemmOf(const plan::LibraryOp& library_op, const plan::Targe
   absl::StatusOr<int> architecture = nvidia::ArchitectureOf(target);
   if (!architecture.ok()) return architecture.status();
   const int rank = op.dst().dims_size();
-  if (rank < 2 || op.a().dims_size() < 2 || op.b().dims_size() < 2 || op.a().dims_size() > rank || op.b().dims_size() > rank) {
+  if (rank < 2 || op.a().dims_size() < 2 || op.b().dims_size() < 2 || op.a().dims_size() > rank ||
+      op.b().dims_size() > rank) {
     return absl::InvalidArgumentError("a matmul's operands have dims [.., M, K] x [.., K, N] -> [.., M, N]");
   }
   if (absl::Status status = CheckTypes(op, *architecture); !status.ok()) return status;
@@ -206,7 +210,8 @@ absl::StatusOr<Gemm> GemmOf(const plan::LibraryOp& library_op, const plan::Targe
   gemm.operands = dst_operand + 1;
   gemm.is_empty = nvidia::HasZeroElements(op.dst());
 
-  absl::StatusOr<View> a = nvidia::ViewOf(op.a(), rank), b = nvidia::ViewOf(op.b(), rank), d = nvidia::ViewOf(op.dst(), rank);
+  absl::StatusOr<View> a = nvidia::ViewOf(op.a(), rank), b = nvidia::ViewOf(op.b(), rank),
+                       d = nvidia::ViewOf(op.dst(), rank);
   for (const auto* view : {&a, &b, &d}) {
     if (!view->ok()) return view->status();
   }
@@ -257,7 +262,8 @@ absl::StatusOr<Gemm> GemmOf(const plan::LibraryOp& library_op, const plan::Targe
   gemm.a.dtype = gemm.b.dtype = op.a().dtype();
   gemm.c.dtype = gemm.d.dtype = op.dst().dtype();
   for (const Gemm::Matrix* matrix : {&gemm.a, &gemm.b, &gemm.c, &gemm.d}) {
-    if (matrix->rows > kMostInt || matrix->columns > kMostInt) return absl::UnimplementedError("a matrix of 2^31 rows or columns");
+    if (matrix->rows > kMostInt || matrix->columns > kMostInt)
+      return absl::UnimplementedError("a matrix of 2^31 rows or columns");
   }
   if (gemm.batch > kMostInt) return absl::UnimplementedError("a batch of 2^31 matrices");
   const __int128 extent = static_cast<__int128>(gemm.d.leading) * (gemm.d.columns - 1) + gemm.d.rows;

@@ -11,23 +11,23 @@
 
 namespace plimsoll::runtime::cublaslt {
 
-// D = activation(alpha * op(A) * op(B) + beta * C + bias), each matrix column-major. A row-major matrix is its transpose in
-// column-major order, so that a row-major product is computed as D^T = B^T A^T: A is then the plan's b.
+// D = activation(alpha * op(A) * op(B) + beta * C + bias), each matrix column-major. A row-major matrix is its
+// transpose in column-major order, so that a row-major product is computed as D^T = B^T A^T: A is then the plan's b.
 struct Gemm {
   struct Matrix {
-    int operand = 0;            // index in the operation's order
+    int operand = 0;  // index in the operation's order
     plan::DataType dtype = plan::DATA_TYPE_UNDEFINED;
     int64_t rows = 0, columns = 0;
-    int64_t leading = 0;        // elements from a column to the next
-    int64_t batch_stride = 0;   // elements from a matrix to the next; 0: all the same
+    int64_t leading = 0;       // elements from a column to the next
+    int64_t batch_stride = 0;  // elements from a matrix to the next; 0: all the same
   };
-  Matrix a, b, c, d;            // c is d without an addend
+  Matrix a, b, c, d;  // c is d without an addend
   bool transpose_a = false, transpose_b = false;
   int64_t batch = 1;
-  int64_t inner = 0;            // columns of op(A)
+  int64_t inner = 0;  // columns of op(A)
   double alpha = 1;
-  bool has_addend = false;      // beta is 1, else 0
-  int bias_operand = -1;        // one element a row of D, of D's type; -1: none
+  bool has_addend = false;  // beta is 1, else 0
+  int bias_operand = -1;    // one element a row of D, of D's type; -1: none
   nvidia::Activation activation = nvidia::Activation::kNone;
   bool tf32 = false;
   bool is_empty = false;        // no element to compute: the fields above say nothing
@@ -39,8 +39,9 @@ struct Gemm {
 absl::StatusOr<Gemm> GemmOf(const plan::LibraryOp& op, const plan::Target& target);
 
 // Most bytes of workspace that a product may take. NVIDIA's advice is 32 MiB from sm_90 on, 4 MiB before (cuBLAS,
-// cublasSetWorkspace). Workspace holds the partial sums of a product whose inner dimension is shared out (split-K, stream-K):
-// one of at most 256 inner elements has none, and a small result never needs more than 32 partial sums an element.
+// cublasSetWorkspace). Workspace holds the partial sums of a product whose inner dimension is shared out (split-K,
+// stream-K): one of at most 256 inner elements has none, and a small result never needs more than 32 partial sums an
+// element.
 int64_t WorkspaceCap(int architecture, int64_t rows, int64_t columns, int64_t batch, int64_t inner);
 
 // cuBLASLt wants its workspace at multiples of this. The cap has room to begin there wherever the buffer lies.

@@ -68,8 +68,10 @@ TEST(GemmTest, SmallProductsNeedNoWorkspaceAndLargeOnesTheArchitecturesCap) {
   constexpr int64_t kSlack = 240, kMiB = 1 << 20;
   EXPECT_EQ(Taken(Product(plan::F16, {512, 128}, {128, 4096}, {512, 4096})).workspace_bytes, 0);
   EXPECT_EQ(Taken(Product(plan::F16, {512, 4096}, {4096, 4096}, {512, 4096})).workspace_bytes, 4 * kMiB + kSlack);
-  EXPECT_EQ(Taken(Product(plan::F16, {512, 4096}, {4096, 4096}, {512, 4096}), "sm_90").workspace_bytes, 32 * kMiB + kSlack);
-  EXPECT_EQ(Taken(Product(plan::F16, {1, 4096}, {4096, 4096}, {1, 4096}), "sm_90").workspace_bytes, 32 * 4096 * 4 + kSlack);
+  EXPECT_EQ(Taken(Product(plan::F16, {512, 4096}, {4096, 4096}, {512, 4096}), "sm_90").workspace_bytes,
+            32 * kMiB + kSlack);
+  EXPECT_EQ(Taken(Product(plan::F16, {1, 4096}, {4096, 4096}, {1, 4096}), "sm_90").workspace_bytes,
+            32 * 4096 * 4 + kSlack);
 }
 
 struct Refusal {
@@ -85,7 +87,8 @@ TEST(GemmTest, RefusesWhatTheLibraryCannotDo) {
   };
   auto type = [](plan::DataType dtype) {
     return [=](plan::LibraryOp& op) {
-      for (plan::MemoryDesc* desc : {op.mutable_matmul()->mutable_a(), op.mutable_matmul()->mutable_b()}) desc->set_dtype(dtype);
+      for (plan::MemoryDesc* desc : {op.mutable_matmul()->mutable_a(), op.mutable_matmul()->mutable_b()})
+        desc->set_dtype(dtype);
     };
   };
   const Refusal refusals[] = {
@@ -112,10 +115,13 @@ TEST(GemmTest, RefusesWhatTheLibraryCannotDo) {
       {"8-bit floats", kNo, type(plan::F8E4M3FN)},
       {"f64 to f32", kNo, type(plan::F64)},
       {"a zero point", kNo, [](plan::LibraryOp& op) { op.mutable_matmul()->set_has_a_zero_point(true); }},
-      {"a bias of rows", kNo, [](plan::LibraryOp& op) { SetDesc(op.mutable_matmul()->mutable_bias(), plan::F32, {5, 1}); }},
-      {"a bias of everything", kNo, [](plan::LibraryOp& op) { SetDesc(op.mutable_matmul()->mutable_bias(), plan::F32, {5, 9}); }},
+      {"a bias of rows", kNo,
+       [](plan::LibraryOp& op) { SetDesc(op.mutable_matmul()->mutable_bias(), plan::F32, {5, 1}); }},
+      {"a bias of everything", kNo,
+       [](plan::LibraryOp& op) { SetDesc(op.mutable_matmul()->mutable_bias(), plan::F32, {5, 9}); }},
       {"one bias", kNo, [](plan::LibraryOp& op) { SetDesc(op.mutable_matmul()->mutable_bias(), plan::F32, {1}); }},
-      {"a bias of another type", kNo, [](plan::LibraryOp& op) { SetDesc(op.mutable_matmul()->mutable_bias(), plan::F16, {9}); }},
+      {"a bias of another type", kNo,
+       [](plan::LibraryOp& op) { SetDesc(op.mutable_matmul()->mutable_bias(), plan::F16, {9}); }},
       {"nothing contiguous", kNo,
        [](plan::LibraryOp& op) {
          for (int64_t stride : {22, 3}) op.mutable_matmul()->mutable_a()->add_strides(stride);
@@ -129,7 +135,8 @@ TEST(GemmTest, RefusesWhatTheLibraryCannotDo) {
          op.mutable_matmul()->mutable_a()->set_dims(1, 0);
          op.mutable_matmul()->mutable_b()->set_dims(0, 0);
        }},
-      {"inner dimensions that differ", kWrong, [](plan::LibraryOp& op) { op.mutable_matmul()->mutable_b()->set_dims(0, 8); }},
+      {"inner dimensions that differ", kWrong,
+       [](plan::LibraryOp& op) { op.mutable_matmul()->mutable_b()->set_dims(0, 8); }},
       {"a negative dimension", kWrong, [](plan::LibraryOp& op) { op.mutable_matmul()->mutable_a()->set_dims(0, -5); }},
       {"a negative stride", kWrong,
        [](plan::LibraryOp& op) {

@@ -19,7 +19,8 @@ static_assert(kInternalError == static_cast<int>(CUBLAS_STATUS_INTERNAL_ERROR));
 static_assert(kNotSupported == static_cast<int>(CUBLAS_STATUS_NOT_SUPPORTED));
 static_assert(kR32F == static_cast<int>(CUDA_R_32F) && kR64F == static_cast<int>(CUDA_R_64F));
 static_assert(kR16F == static_cast<int>(CUDA_R_16F) && kR16BF == static_cast<int>(CUDA_R_16BF));
-static_assert(kCompute32F == static_cast<int>(CUBLAS_COMPUTE_32F) && kCompute64F == static_cast<int>(CUBLAS_COMPUTE_64F));
+static_assert(kCompute32F == static_cast<int>(CUBLAS_COMPUTE_32F) &&
+              kCompute64F == static_cast<int>(CUBLAS_COMPUTE_64F));
 static_assert(kCompute32FFastTf32 == static_cast<int>(CUBLAS_COMPUTE_32F_FAST_TF32));
 static_assert(kOpN == static_cast<int>(CUBLAS_OP_N) && kOpT == static_cast<int>(CUBLAS_OP_T));
 static_assert(kTransA == static_cast<int>(CUBLASLT_MATMUL_DESC_TRANSA));
@@ -52,9 +53,9 @@ static_assert(offsetof(HeuristicResult, waves) == offsetof(cublasLtMatmulHeurist
 
 // Parameters are passed alike: each is a pointer, an int of an enum's size, or the same integer.
 template <typename Ours, typename Theirs>
-constexpr bool kAlike =
-    (std::is_pointer_v<Ours> && std::is_pointer_v<Theirs>) ||
-    (sizeof(Ours) == sizeof(Theirs) && std::is_integral_v<Ours> && (std::is_integral_v<Theirs> || std::is_enum_v<Theirs>));
+constexpr bool kAlike = (std::is_pointer_v<Ours> && std::is_pointer_v<Theirs>) ||
+                        (sizeof(Ours) == sizeof(Theirs) && std::is_integral_v<Ours> &&
+                         (std::is_integral_v<Theirs> || std::is_enum_v<Theirs>));
 template <typename Ours, typename Theirs>
 struct Same : std::false_type {};
 template <typename R, typename... Ps, typename S, typename... Qs>
@@ -84,7 +85,8 @@ EXPECT_SAME(PreferenceSetAttribute, cublasLtMatmulPreferenceSetAttribute);
 EXPECT_SAME(AlgoGetHeuristic, cublasLtMatmulAlgoGetHeuristic);
 EXPECT_SAME(Matmul, cublasLtMatmul);
 
-// Attributes are passed by their sizes: the library refuses others. Descriptors live on the host, so that this needs no GPU.
+// Attributes are passed by their sizes: the library refuses others. Descriptors live on the host, so that this needs no
+// GPU.
 TEST(CublasLtHeaderTest, TheLibraryTakesTheAttributesThatAreSet) {
   absl::StatusOr<const Api*> opened = Open();
   if (!opened.ok()) GTEST_SKIP() << opened.status().message();

@@ -49,7 +49,7 @@ absl::StatusOr<const Api*> OpenLibrary() {
   if (absl::Status opened = nvidia::OpenShared({"libcudnn.so.9"}, symbols); !opened.ok()) {
     return absl::UnavailableError(absl::StrCat("cuDNN cannot be opened: ", opened.message()));
   }
-  const size_t version = api.GetVersion();   // major * 10000 + minor * 100 + patch
+  const size_t version = api.GetVersion();  // major * 10000 + minor * 100 + patch
   if (version / 10000 != 9) return absl::UnavailableError(absl::StrCat("cuDNN says version ", version, "; 9 is known"));
   return &api;
 }
@@ -68,7 +68,8 @@ absl::Status ToStatus(const Api& api, int status, const char* call) {
   if (status == kSuccess) return absl::OkStatus();
   const char* text = api.GetErrorString(status);
   const std::string message = absl::StrCat(call, ": ", text != nullptr ? text : "an unknown status", " (", status, ")");
-  if (status == kHostAllocationFailed || status == kDeviceAllocationFailed) return absl::ResourceExhaustedError(message);
+  if (status == kHostAllocationFailed || status == kDeviceAllocationFailed)
+    return absl::ResourceExhaustedError(message);
   if (status / 1000 * 1000 == kNotSupported) return absl::UnimplementedError(message);
   if (status / 1000 == 1) return absl::UnavailableError(message);
   return absl::InternalError(message);

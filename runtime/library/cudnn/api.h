@@ -1,9 +1,10 @@
-// The functions of cuDNN that are used, as a table that is filled from the library when it is first needed. Declarations of
-// our own, so that nothing of CUDA is needed to build; header_test.cc holds them to NVIDIA's headers (cuDNN 9).
+// The functions of cuDNN that are used, as a table that is filled from the library when it is first needed.
+// Declarations of our own, so that nothing of CUDA is needed to build; header_test.cc holds them to NVIDIA's headers
+// (cuDNN 9).
 //
 // Of cuDNN's two interfaces for convolutions this is the older one, which 9 keeps and marks as deprecated: one call a
-// convolution, its algorithms and their workspace named in advance, f16 and bf16 included. The graph interface would add
-// unequal pads and other activations, which generated kernels do here.
+// convolution, its algorithms and their workspace named in advance, f16 and bf16 included. The graph interface would
+// add unequal pads and other activations, which generated kernels do here.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +29,7 @@ enum Status : int {
 
 enum DataType : int { kFloat = 0, kHalf = 2, kBfloat16 = 9 };
 enum TensorFormat : int { kChannelsFirst = 0, kChannelsLast = 1 };
-enum MathType : int { kDefaultMath = 0, kTensorOpMath = 1, kFmaMath = 3 };   // default: TF32 for f32
+enum MathType : int { kDefaultMath = 0, kTensorOpMath = 1, kFmaMath = 3 };  // default: TF32 for f32
 enum ConvolutionMode : int { kCrossCorrelation = 1 };
 enum ActivationMode : int { kRelu = 1, kIdentity = 5 };
 enum NanPropagation : int { kNotPropagateNan = 0 };
@@ -77,35 +78,36 @@ struct Api {
   int (*DestroyActivationDescriptor)(ActivationDescriptor);
   int (*GetForwardAlgorithm)(Handle, TensorDescriptor x, FilterDescriptor, ConvolutionDescriptor, TensorDescriptor y,
                              int requested, int* returned, Performance*);
-  int (*GetForwardWorkspaceSize)(Handle, TensorDescriptor x, FilterDescriptor, ConvolutionDescriptor, TensorDescriptor y,
-                                 int algorithm, size_t* bytes);
+  int (*GetForwardWorkspaceSize)(Handle, TensorDescriptor x, FilterDescriptor, ConvolutionDescriptor,
+                                 TensorDescriptor y, int algorithm, size_t* bytes);
   int (*Forward)(Handle, const void* alpha, TensorDescriptor, const void* x, FilterDescriptor, const void* w,
                  ConvolutionDescriptor, int algorithm, void* workspace, size_t workspace_bytes, const void* beta,
                  TensorDescriptor, void* y);
-  int (*BiasActivationForward)(Handle, const void* alpha1, TensorDescriptor, const void* x, FilterDescriptor, const void* w,
-                               ConvolutionDescriptor, int algorithm, void* workspace, size_t workspace_bytes,
-                               const void* alpha2, TensorDescriptor, const void* z, TensorDescriptor, const void* bias,
-                               ActivationDescriptor, TensorDescriptor, void* y);
-  int (*GetBackwardDataAlgorithm)(Handle, FilterDescriptor, TensorDescriptor dy, ConvolutionDescriptor, TensorDescriptor dx,
-                                  int requested, int* returned, Performance*);
+  int (*BiasActivationForward)(Handle, const void* alpha1, TensorDescriptor, const void* x, FilterDescriptor,
+                               const void* w, ConvolutionDescriptor, int algorithm, void* workspace,
+                               size_t workspace_bytes, const void* alpha2, TensorDescriptor, const void* z,
+                               TensorDescriptor, const void* bias, ActivationDescriptor, TensorDescriptor, void* y);
+  int (*GetBackwardDataAlgorithm)(Handle, FilterDescriptor, TensorDescriptor dy, ConvolutionDescriptor,
+                                  TensorDescriptor dx, int requested, int* returned, Performance*);
   int (*GetBackwardDataWorkspaceSize)(Handle, FilterDescriptor, TensorDescriptor dy, ConvolutionDescriptor,
                                       TensorDescriptor dx, int algorithm, size_t* bytes);
   int (*BackwardData)(Handle, const void* alpha, FilterDescriptor, const void* w, TensorDescriptor, const void* dy,
                       ConvolutionDescriptor, int algorithm, void* workspace, size_t workspace_bytes, const void* beta,
                       TensorDescriptor, void* dx);
-  int (*AddTensor)(Handle, const void* alpha, TensorDescriptor, const void* a, const void* beta, TensorDescriptor, void* c);
+  int (*AddTensor)(Handle, const void* alpha, TensorDescriptor, const void* a, const void* beta, TensorDescriptor,
+                   void* c);
 };
 
-// The library of this machine, libcudnn.so.9; its parts follow as they are needed. kUnavailable where it cannot be opened or
-// has another major version. The same table every time.
+// The library of this machine, libcudnn.so.9; its parts follow as they are needed. kUnavailable where it cannot be
+// opened or has another major version. The same table every time.
 absl::StatusOr<const Api*> Open();
 
-// Puts another implementation of the functions in the library's place (an emulation, in tests); null: the library again.
-// While no operation of the former one exists.
+// Puts another implementation of the functions in the library's place (an emulation, in tests); null: the library
+// again. While no operation of the former one exists.
 void Replace(const Api* api);
 
-// kUnimplemented where the library does not support what was asked, kResourceExhausted where memory is out, kUnavailable
-// where it, or one of its parts, cannot be initialized; else kInternal. OK for kSuccess.
+// kUnimplemented where the library does not support what was asked, kResourceExhausted where memory is out,
+// kUnavailable where it, or one of its parts, cannot be initialized; else kInternal. OK for kSuccess.
 absl::Status ToStatus(const Api& api, int status, const char* call);
 
 }  // namespace plimsoll::runtime::cudnn

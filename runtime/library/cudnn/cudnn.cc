@@ -31,7 +31,11 @@ struct Algorithm {
 class PreparedLayer : public PreparedOp {
  public:
   PreparedLayer(const Layer& layer, int64_t workspace_bytes, nvidia::Alignments alignments, const Api* api)
-      : layer_(layer), workspace_bytes_(workspace_bytes), alignments_(std::move(alignments)), api_(api), descriptors_(*api) {}
+      : layer_(layer),
+        workspace_bytes_(workspace_bytes),
+        alignments_(std::move(alignments)),
+        api_(api),
+        descriptors_(*api) {}
 
   absl::Status Make(const PrepareOptions& options) {
     absl::StatusOr<std::shared_ptr<Context>> context = Context::Of(api_, options.device, "cudnnCreate");
@@ -63,37 +67,39 @@ class PreparedLayer : public PreparedOp {
 
   absl::Status Run(absl::Span<void* const> operands, StreamHandle stream) override {
     if (absl::Status status = alignments_.Check(operands, "cuDNN"); !status.ok()) return status;
-    const nvidia::Block workspace = nvidia::Aligned(
-        workspace_bytes_ > 0 ? operands.back() : nullptr, workspace_bytes_, kWorkspaceAlignment);
+    const nvidia::Block workspace =
+        nvidia::Aligned(workspace_bytes_ > 0 ? operands.back() : nullptr, workspace_bytes_, kWorkspaceAlignment);
     void* const x = operands[layer_.x.operand];
     void* const y = operands[layer_.y.operand];
     const void* const weights = operands[layer_.weights_operand];
     const float one = 1, zero = 0;
     const float* const kept = layer_.addend == Layer::Addend::kNone ? &zero : &one;
     std::lock_guard lock(context_->mutex());
-    if (absl::Status s = ToStatus(*api_, api_->SetStream(context_->handle(), stream), "cudnnSetStream"); !s.ok()) return s;
+    if (absl::Status s = ToStatus(*api_, api_->SetStream(context_->handle(), stream), "cudnnSetStream"); !s.ok())
+      return s;
     if (layer_.is_fused()) {
       return ToStatus(*api_,
-                      api_->BiasActivationForward(
-                          context_->handle(), &one, descriptors_.x(), x, descriptors_.weights(), weights,
-                          descriptors_.convolution(), algorithm_.number, workspace.address, workspace.bytes, kept,
-                          descriptors_.y(), layer_.addend_operand >= 0 ? operands[layer_.addend_operand] : y,
-                          descriptors_.bias(), operands[layer_.bias_operand], descriptors_.activation(), descriptors_.y(), y),
+                      api_->BiasActivationForward(context_->handle(), &one, descriptors_.x(), x, descriptors_.weights(),
+                                                  weights, descriptors_.convolution(), algorithm_.number,
+                                                  workspace.address, workspace.bytes, kept, descriptors_.y(),
+                                                  layer_.addend_operand >= 0 ? operands[layer_.addend_operand] : y,
+                                                  descriptors_.bias(), operands[layer_.bias_operand],
+                                                  descriptors_.activation(), descriptors_.y(), y),
                       "cudnnConvolutionBiasActivationForward");
     }
     if (!layer_.is_transposed) {
       return ToStatus(*api_,
                       api_->Forward(context_->handle(), &one, descriptors_.x(), x, descriptors_.weights(), weights,
-                                    descriptors_.convolution(), algorithm_.number, workspace.address, workspace.bytes, kept,
-                                    descriptors_.y(), y),
+                                    descriptors_.convolution(), algorithm_.number, workspace.address, workspace.bytes,
+                                    kept, descriptors_.y(), y),
                       "cudnnConvolutionForward");
     }
-    absl::Status status = ToStatus(
-        *api_,
-        api_->BackwardData(context_->handle(), &one, descriptors_.weights(), weights, descriptors_.y(), y,
-                           descriptors_.convolution(), algorithm_.number, workspace.address, workspace.bytes, &zero,
-                           descriptors_.x(), x),
-        "cudnnConvolutionBackwardData");
+    absl::Status status =
+        ToStatus(*api_,
+                 api_->BackwardData(context_->handle(), &one, descriptors_.weights(), weights, descriptors_.y(), y,
+                                    descriptors_.convolution(), algorithm_.number, workspace.address, workspace.bytes,
+                                    &zero, descriptors_.x(), x),
+                 "cudnnConvolutionBackwardData");
     if (!status.ok() || layer_.bias_operand < 0) return status;
     return ToStatus(*api_,
                     api_->AddTensor(context_->handle(), &one, descriptors_.bias(), operands[layer_.bias_operand], &one,
@@ -134,14 +140,13 @@ class PreparedLayer : public PreparedOp {
   absl::StatusOr<std::vector<Algorithm>> Candidates() {
     std::array<Performance, kForwardAlgorithms> results = {};
     int returned = 0;
-    const int code =
-        layer_.is_transposed
-            ? api_->GetBackwardDataAlgorithm(context_->handle(), descriptors_.weights(), descriptors_.y(),
-                                             descriptors_.convolution(), descriptors_.x(), kBackwardDataAlgorithms, &returned,
-                                             results.data())
-            : api_->GetForwardAlgorithm(context_->handle(), descriptors_.x(), descriptors_.weights(),
-                                        descriptors_.convolution(), descriptors_.y(), kForwardAlgorithms, &returned,
-                                        results.data());
+    const int code = layer_.is_transposed
+                         ? api_->GetBackwardDataAlgorithm(context_->handle(), descriptors_.weights(), descriptors_.y(),
+                                                          descriptors_.convolution(), descriptors_.x(),
+                                                          kBackwardDataAlgorithms, &returned, results.data())
+                         : api_->GetForwardAlgorithm(context_->handle(), descriptors_.x(), descriptors_.weights(),
+                                                     descriptors_.convolution(), descriptors_.y(), kForwardAlgorithms,
+                                                     &returned, results.data());
     const absl::Status status = ToStatus(*api_, code, "an algorithm's choice");
     if (!status.ok() && !absl::IsUnimplemented(status)) return status;
     const uint64_t workspace = UsableWorkspace();
@@ -160,8 +165,9 @@ class PreparedLayer : public PreparedOp {
       if (bytes.ok() && *bytes <= workspace) found.push_back(algorithm);
     }
     if (found.empty()) {
-      return absl::UnimplementedError(absl::StrCat("cuDNN has no algorithm here for ", Description(), " within ", workspace,
-                                                   " bytes of workspace", status.ok() ? "" : ": ", status.message()));
+      return absl::UnimplementedError(absl::StrCat("cuDNN has no algorithm here for ", Description(), " within ",
+                                                   workspace, " bytes of workspace", status.ok() ? "" : ": ",
+                                                   status.message()));
     }
     return found;
   }
@@ -171,8 +177,8 @@ class PreparedLayer : public PreparedOp {
     return absl::StrCat(layer_.is_transposed ? "a transposed convolution of " : "a convolution of ",
                         plan::DataType_Name(layer_.dtype), layer_.channels_last ? ", channels last, " : ", ",
                         dims(layer_.x.dims), " * ", dims(layer_.weights_dims), " -> ", dims(layer_.y.dims), ", pads ",
-                        dims(layer_.pads), ", strides ", dims(layer_.strides), ", dilations ", dims(layer_.dilations), ", ",
-                        layer_.groups, " groups");
+                        dims(layer_.pads), ", strides ", dims(layer_.strides), ", dilations ", dims(layer_.dilations),
+                        ", ", layer_.groups, " groups");
   }
 
   const Layer layer_;

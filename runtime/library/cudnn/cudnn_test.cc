@@ -29,21 +29,22 @@ class CudnnTest : public testing::Test {
   EmulatedCudnn emulated_;
 };
 
-// By ONNX's definition: a convolution gathers; a transposed one scatters each source element over the window that it made.
+// By ONNX's definition: a convolution gathers; a transposed one scatters each source element over the window that it
+// made.
 std::map<Dims, double> Products(const plan::Convolution& op, const DeviceTensor& src, const DeviceTensor& weights,
                                 const Dims& dst_dims) {
   std::map<Dims, double> sums;
   const size_t spatial = src.dims().size() - 2;
   const bool scatters = op.transposed();
-  const Dims& windows = scatters ? src.dims() : dst_dims;   // positions of the window
-  const Dims& data = scatters ? dst_dims : src.dims();      // what it moves over
+  const Dims& windows = scatters ? src.dims() : dst_dims;  // positions of the window
+  const Dims& data = scatters ? dst_dims : src.dims();     // what it moves over
   const int64_t groups = op.groups(), per_group = weights.dims()[0] / groups, data_per_group = weights.dims()[1];
   Dims at(windows.size());
-  do {   // [n, k, positions]
+  do {  // [n, k, positions]
     Dims tap(weights.dims().begin() + 1, weights.dims().end());
     const Dims taps = tap;
     std::fill(tap.begin(), tap.end(), 0);
-    do {   // [c of the group, offsets]
+    do {  // [c of the group, offsets]
       Dims under(data.size());
       under[0] = at[0];
       under[1] = at[1] / per_group * data_per_group + tap[0];
@@ -79,7 +80,7 @@ TEST_F(CudnnTest, ComputesWhatTheRulesTake) {
     convolution.set_groups(groups);
     convolution.set_transposed(transposed);
     const int64_t c = groups * (1 + pick(4)), k = groups * (1 + pick(4)), n = 1 + pick(2);
-    Dims x{n, c}, y{n, k}, w{k, c / groups};   // y = x * w; transposed: from y to x
+    Dims x{n, c}, y{n, k}, w{k, c / groups};  // y = x * w; transposed: from y to x
     for (int i = 0; i < spatial; ++i) {
       const int64_t kernel = 1 + pick(3), stride = 1 + pick(2), dilation = 1 + pick(2), begin = pick(2);
       const int64_t end = pick(4) == 0 ? pick(2) : begin, range = (kernel - 1) * dilation + 1;
@@ -96,11 +97,12 @@ TEST_F(CudnnTest, ComputesWhatTheRulesTake) {
     const Dims& dst_dims = transposed ? x : y;
     auto layout = [&](const Dims& dims) { return channels_last ? ChannelsLast(dims) : Dense(dims); };
     Dims weight_strides = Dense(w);
-    if (channels_last && pick(3) == 0) {   // gaps, which packing closes
+    if (channels_last && pick(3) == 0) {  // gaps, which packing closes
       for (int64_t& stride : weight_strides) stride *= 2;
     }
     const DeviceTensor src(type, src_dims, layout(src_dims), round), weights(type, w, weight_strides, round + 1);
-    const DeviceTensor dst(type, dst_dims, layout(dst_dims), round + 2), before(type, dst_dims, layout(dst_dims), round + 2);
+    const DeviceTensor dst(type, dst_dims, layout(dst_dims), round + 2),
+        before(type, dst_dims, layout(dst_dims), round + 2);
     src.Describe(convolution.mutable_src());
     weights.Describe(convolution.mutable_weights());
     dst.Describe(convolution.mutable_dst());
@@ -152,7 +154,8 @@ TEST_F(CudnnTest, ComputesWhatTheRulesTake) {
       ++seen["packed"];
     }
     ++taken;
-    ASSERT_EQ(ExecuteOnCuda(op, operands, target), absl::OkStatus()) << emulated_.last_error << "\n" << op.DebugString();
+    ASSERT_EQ(ExecuteOnCuda(op, operands, target), absl::OkStatus()) << emulated_.last_error << "\n"
+                                                                     << op.DebugString();
     std::map<Dims, double> sums = Products(convolution, src, weights, dst_dims);
     Dims index(dst_dims.size());
     do {
@@ -176,8 +179,8 @@ TEST_F(CudnnTest, ComputesWhatTheRulesTake) {
     if (channels_last) ++seen["channels last"];
   }
   EXPECT_GT(taken, 250);
-  for (const char* what : {"F32", "F16", "BF16", "spatial 1", "spatial 2", "spatial 3", "residual 1", "residual 2", "bias", "relu",
-                           "groups", "transposed", "channels last", "packed", "algorithm 1"}) {
+  for (const char* what : {"F32", "F16", "BF16", "spatial 1", "spatial 2", "spatial 3", "residual 1", "residual 2",
+                           "bias", "relu", "groups", "transposed", "channels last", "packed", "algorithm 1"}) {
     EXPECT_GT(seen[what], 10) << what;
   }
 }
@@ -199,10 +202,12 @@ plan::LibraryOp Convolution(plan::DataType type, int64_t size = 8) {
 
 TEST_F(CudnnTest, AlgorithmsAreChosenWithinTheWorkspace) {
   // Winograd wants 4 * (256 + 256 + 144) floats here.
-  for (const auto& [bytes, algorithm] : std::vector<std::pair<int64_t, int>>{{1 << 20, 7}, {10496 + 240, 7}, {10496, 1}, {752, 1}, {751, 0}, {0, 0}}) {
+  for (const auto& [bytes, algorithm] :
+       std::vector<std::pair<int64_t, int>>{{1 << 20, 7}, {10496 + 240, 7}, {10496, 1}, {752, 1}, {751, 0}, {0, 0}}) {
     plan::LibraryOp op = Convolution(plan::F32);
     op.set_workspace_bytes(bytes);
-    const DeviceTensor src(plan::F32, {1, 4, 8, 8}, 1), weights(plan::F32, {4, 4, 3, 3}, 2), dst(plan::F32, {1, 4, 8, 8}, 3);
+    const DeviceTensor src(plan::F32, {1, 4, 8, 8}, 1), weights(plan::F32, {4, 4, 3, 3}, 2),
+        dst(plan::F32, {1, 4, 8, 8}, 3);
     auto prepared = runtime::Prepare(op, CudaTarget());
     ASSERT_TRUE(prepared.ok()) << prepared.status();
     nvidia::GuardedBytes workspace(bytes);
@@ -218,9 +223,10 @@ TEST_F(CudnnTest, RoundsToTf32OnlyWhereItMay) {
   for (bool tf32 : {false, true}) {
     plan::LibraryOp op = Convolution(plan::F32);
     op.set_tf32(tf32);
-    const DeviceTensor src(plan::F32, {1, 4, 8, 8}, 1), weights(plan::F32, {4, 4, 3, 3}, 2), dst(plan::F32, {1, 4, 8, 8}, 3);
+    const DeviceTensor src(plan::F32, {1, 4, 8, 8}, 1), weights(plan::F32, {4, 4, 3, 3}, 2),
+        dst(plan::F32, {1, 4, 8, 8}, 3);
     for (int i = 0; i < 256; ++i) nvidia::StoreElement(plan::F32, src.data(), i, 1);
-    for (int i = 0; i < 144; ++i) nvidia::StoreElement(plan::F32, weights.data(), i, 1 + 1.0 / 4096);   // no TF32
+    for (int i = 0; i < 144; ++i) nvidia::StoreElement(plan::F32, weights.data(), i, 1 + 1.0 / 4096);  // no TF32
     ASSERT_EQ(ExecuteOnCuda(op, {src.data(), weights.data(), dst.data()}, CudaTarget()), absl::OkStatus());
     EXPECT_EQ(dst.At({0, 0, 4, 4}), tf32 ? 36 : 36 + 36.0 / 4096);
   }
@@ -230,13 +236,14 @@ TEST_F(CudnnTest, NoAlgorithmNamesWhatWasAsked) {
   emulated_.offers_algorithms = false;
   const absl::Status status = runtime::Prepare(Convolution(plan::F16), CudaTarget()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
-  EXPECT_NE(status.message().find("a convolution of F16, 1x4x8x8 * 4x4x3x3 -> 1x4x8x8"), std::string::npos) << status.message();
+  EXPECT_NE(status.message().find("a convolution of F16, 1x4x8x8 * 4x4x3x3 -> 1x4x8x8"), std::string::npos)
+      << status.message();
 }
 
 TEST_F(CudnnTest, ABiasWithoutActivationHasOneAlgorithm) {
   plan::LibraryOp op = Convolution(plan::F32);
   SetDesc(op.mutable_convolution()->mutable_bias(), plan::F32, {4});
-  op.set_workspace_bytes(0);   // too little for it
+  op.set_workspace_bytes(0);  // too little for it
   EXPECT_EQ(runtime::Prepare(op, CudaTarget()).status().code(), absl::StatusCode::kUnimplemented);
   op.mutable_convolution()->add_post_ops()->set_function("relu");
   EXPECT_TRUE(runtime::Prepare(op, CudaTarget()).ok());
@@ -245,7 +252,7 @@ TEST_F(CudnnTest, ABiasWithoutActivationHasOneAlgorithm) {
 TEST_F(CudnnTest, TransposedConvolutionsAreDeterministic) {
   plan::LibraryOp op = Convolution(plan::F32);
   op.mutable_convolution()->set_transposed(true);
-  op.set_workspace_bytes(0);   // algorithm 0 needs none, and sums in any order
+  op.set_workspace_bytes(0);  // algorithm 0 needs none, and sums in any order
   EXPECT_EQ(runtime::Prepare(op, CudaTarget()).status().code(), absl::StatusCode::kUnimplemented);
   op.set_workspace_bytes(1024);
   EXPECT_TRUE(runtime::Prepare(op, CudaTarget()).ok());
@@ -260,8 +267,7 @@ TEST_F(CudnnTest, OperandsThatBeginInsideBuffersAreLeftToKernels) {
 class LastIsFastest : public Tuner {
  public:
   explicit LastIsFastest(std::vector<void*> operands) : operands_(std::move(operands)) {}
-  absl::StatusOr<double> Seconds(
-      absl::FunctionRef<absl::Status(absl::Span<void* const>, StreamHandle)> work) override {
+  absl::StatusOr<double> Seconds(absl::FunctionRef<absl::Status(absl::Span<void* const>, StreamHandle)> work) override {
     if (absl::Status status = work(operands_, nullptr); !status.ok()) return status;
     return 1.0 / ++measured_;
   }
@@ -272,7 +278,8 @@ class LastIsFastest : public Tuner {
 };
 
 TEST_F(CudnnTest, TuningKeepsTheFastest) {
-  const DeviceTensor src(plan::F32, {1, 4, 8, 8}, 1), weights(plan::F32, {4, 4, 3, 3}, 2), dst(plan::F32, {1, 4, 8, 8}, 3);
+  const DeviceTensor src(plan::F32, {1, 4, 8, 8}, 1), weights(plan::F32, {4, 4, 3, 3}, 2),
+      dst(plan::F32, {1, 4, 8, 8}, 3);
   plan::LibraryOp op = Convolution(plan::F32);
   op.set_workspace_bytes(1 << 20);
   nvidia::GuardedBytes workspace(1 << 20);
@@ -295,7 +302,8 @@ TEST_F(CudnnTest, WorkGoesIntoTheStreamThatIsGiven) {
   };
   plan::LibraryOp op = Convolution(plan::F32);
   op.set_workspace_bytes(0);
-  const DeviceTensor src(plan::F32, {1, 4, 8, 8}, 1), weights(plan::F32, {4, 4, 3, 3}, 2), dst(plan::F32, {1, 4, 8, 8}, 3);
+  const DeviceTensor src(plan::F32, {1, 4, 8, 8}, 1), weights(plan::F32, {4, 4, 3, 3}, 2),
+      dst(plan::F32, {1, 4, 8, 8}, 3);
   auto one = runtime::Prepare(op, CudaTarget()), other = runtime::Prepare(op, CudaTarget());
   ASSERT_TRUE(one.ok() && other.ok());
   int a = 0, b = 0;

@@ -2,9 +2,7 @@
 
 namespace plimsoll::runtime::cudnn {
 
-DataType TypeOf(plan::DataType type) {
-  return type == plan::F16 ? kHalf : type == plan::BF16 ? kBfloat16 : kFloat;
-}
+DataType TypeOf(plan::DataType type) { return type == plan::F16 ? kHalf : type == plan::BF16 ? kBfloat16 : kFloat; }
 
 Descriptors::~Descriptors() {
   for (TensorDescriptor tensor : {x_, y_, bias_}) {
@@ -40,11 +38,11 @@ absl::Status Descriptors::Make(const Layer& layer) {
   }
   if (status.ok()) status = ToStatus(api_, api_.CreateFilterDescriptor(&weights_), "cudnnCreateFilterDescriptor");
   if (status.ok()) {
-    status = ToStatus(api_,
-                      api_.SetFilterNdDescriptor(weights_, TypeOf(layer.dtype),
-                                                 layer.channels_last ? kChannelsLast : kChannelsFirst, rank,
-                                                 layer.weights_dims.data()),
-                      "cudnnSetFilterNdDescriptor");
+    status = ToStatus(
+        api_,
+        api_.SetFilterNdDescriptor(weights_, TypeOf(layer.dtype), layer.channels_last ? kChannelsLast : kChannelsFirst,
+                                   rank, layer.weights_dims.data()),
+        "cudnnSetFilterNdDescriptor");
   }
   if (status.ok()) {
     status = ToStatus(api_, api_.CreateConvolutionDescriptor(&convolution_), "cudnnCreateConvolutionDescriptor");

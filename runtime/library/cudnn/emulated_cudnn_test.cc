@@ -29,8 +29,8 @@ class EmulatedCudnnTest : public testing::Test {
     api_.SetConvolutionNdDescriptor(convolution_, 2, none, one, one, kCrossCorrelation, kFloat);
     api_.SetActivationDescriptor(activation_, kRelu, kNotPropagateNan, 0);
     for (int i = 0; i < 16; ++i) memory_[i] = static_cast<float>(i);
-    memory_[64] = 1, memory_[65] = 2, memory_[66] = -1, memory_[67] = 0;   // w
-    memory_[96] = 5;                                                        // bias
+    memory_[64] = 1, memory_[65] = 2, memory_[66] = -1, memory_[67] = 0;  // w
+    memory_[96] = 5;                                                      // bias
   }
   ~EmulatedCudnnTest() override {
     for (TensorDescriptor tensor : {x_, y_, bias_}) api_.DestroyTensorDescriptor(tensor);
@@ -76,8 +76,9 @@ TEST_F(EmulatedCudnnTest, RefusesWhatTheLibraryRefuses) {
   EXPECT_EQ(Forward(2, memory_, nullptr, 0, &one_), kNotSupported);
   EXPECT_EQ(Forward(8, memory_, nullptr, 0, &one_), kBadParam);
   auto fused = [&](int algorithm, TensorDescriptor z) {
-    return api_.BiasActivationForward(handle_, &one_, x_, memory_, w_, memory_ + 64, convolution_, algorithm, workspace, 1024,
-                                      &zero_, z, memory_ + 128, bias_, memory_ + 96, activation_, y_, memory_ + 128);
+    return api_.BiasActivationForward(handle_, &one_, x_, memory_, w_, memory_ + 64, convolution_, algorithm, workspace,
+                                      1024, &zero_, z, memory_ + 128, bias_, memory_ + 96, activation_, y_,
+                                      memory_ + 128);
   };
   EXPECT_EQ(fused(kImplicitGemm, y_), kSuccess);
   EXPECT_EQ(fused(kImplicitGemm, x_), kBadParam);

@@ -27,11 +27,14 @@ static_assert(kExecutionFailed == static_cast<int>(CUDNN_STATUS_EXECUTION_FAILED
 static_assert(CUDNN_STATUS_CATEGORY(CUDNN_STATUS_NOT_SUPPORTED_SHAPE) == static_cast<int>(kNotSupported));
 static_assert(kFloat == static_cast<int>(CUDNN_DATA_FLOAT) && kHalf == static_cast<int>(CUDNN_DATA_HALF));
 static_assert(kBfloat16 == static_cast<int>(CUDNN_DATA_BFLOAT16));
-static_assert(kChannelsFirst == static_cast<int>(CUDNN_TENSOR_NCHW) && kChannelsLast == static_cast<int>(CUDNN_TENSOR_NHWC));
-static_assert(kDefaultMath == static_cast<int>(CUDNN_DEFAULT_MATH) && kTensorOpMath == static_cast<int>(CUDNN_TENSOR_OP_MATH));
+static_assert(kChannelsFirst == static_cast<int>(CUDNN_TENSOR_NCHW) &&
+              kChannelsLast == static_cast<int>(CUDNN_TENSOR_NHWC));
+static_assert(kDefaultMath == static_cast<int>(CUDNN_DEFAULT_MATH) &&
+              kTensorOpMath == static_cast<int>(CUDNN_TENSOR_OP_MATH));
 static_assert(kFmaMath == static_cast<int>(CUDNN_FMA_MATH));
 static_assert(kCrossCorrelation == static_cast<int>(CUDNN_CROSS_CORRELATION));
-static_assert(kRelu == static_cast<int>(CUDNN_ACTIVATION_RELU) && kIdentity == static_cast<int>(CUDNN_ACTIVATION_IDENTITY));
+static_assert(kRelu == static_cast<int>(CUDNN_ACTIVATION_RELU) &&
+              kIdentity == static_cast<int>(CUDNN_ACTIVATION_IDENTITY));
 static_assert(kNotPropagateNan == static_cast<int>(CUDNN_NOT_PROPAGATE_NAN));
 static_assert(kNonDeterministic == static_cast<int>(CUDNN_NON_DETERMINISTIC));
 static_assert(kDeterministic == static_cast<int>(CUDNN_DETERMINISTIC));
@@ -41,12 +44,13 @@ static_assert(kForwardAlgorithms == static_cast<int>(CUDNN_CONVOLUTION_FWD_ALGO_
 static_assert(kBackwardDataAlgorithms == static_cast<int>(CUDNN_CONVOLUTION_BWD_DATA_ALGO_COUNT));
 
 template <typename Theirs>
-constexpr bool kIsPerformance = sizeof(Performance) == sizeof(Theirs) && offsetof(Performance, algorithm) == offsetof(Theirs, algo) &&
-                                offsetof(Performance, status) == offsetof(Theirs, status) &&
-                                offsetof(Performance, time) == offsetof(Theirs, time) &&
-                                offsetof(Performance, memory) == offsetof(Theirs, memory) &&
-                                offsetof(Performance, determinism) == offsetof(Theirs, determinism) &&
-                                offsetof(Performance, math_type) == offsetof(Theirs, mathType);
+constexpr bool kIsPerformance =
+    sizeof(Performance) == sizeof(Theirs) && offsetof(Performance, algorithm) == offsetof(Theirs, algo) &&
+    offsetof(Performance, status) == offsetof(Theirs, status) &&
+    offsetof(Performance, time) == offsetof(Theirs, time) &&
+    offsetof(Performance, memory) == offsetof(Theirs, memory) &&
+    offsetof(Performance, determinism) == offsetof(Theirs, determinism) &&
+    offsetof(Performance, math_type) == offsetof(Theirs, mathType);
 static_assert(kIsPerformance<cudnnConvolutionFwdAlgoPerf_t> && kIsPerformance<cudnnConvolutionBwdDataAlgoPerf_t>);
 
 // Parameters are passed alike: each is a pointer, an int of an enum's size, or the same number.
@@ -98,8 +102,9 @@ EXPECT_SAME(AddTensor, cudnnAddTensor);
 TEST(CudnnHeaderTest, TheLibraryTakesTheDescriptorsOfLayers) {
   absl::StatusOr<const Api*> opened = Open();
   if (!opened.ok()) GTEST_SKIP() << opened.status().message();
-  decltype(&cudnnGetConvolutionNdForwardOutputDim) output_dims = nullptr;   // opened like the others: nothing is linked
-  ASSERT_EQ(nvidia::OpenShared({"libcudnn.so.9"}, {{"cudnnGetConvolutionNdForwardOutputDim", reinterpret_cast<void**>(&output_dims)}}),
+  decltype(&cudnnGetConvolutionNdForwardOutputDim) output_dims = nullptr;  // opened like the others: nothing is linked
+  ASSERT_EQ(nvidia::OpenShared({"libcudnn.so.9"},
+                               {{"cudnnGetConvolutionNdForwardOutputDim", reinterpret_cast<void**>(&output_dims)}}),
             absl::OkStatus());
   for (plan::DataType type : {plan::F32, plan::F16, plan::BF16}) {
     for (bool transposed : {false, true}) {
@@ -133,10 +138,9 @@ TEST(CudnnHeaderTest, TheLibraryTakesTheDescriptorsOfLayers) {
           // The library's own arithmetic of sizes.
           int dims[5] = {};
           const int rank = static_cast<int>(layer->y.dims.size());
-          ASSERT_EQ(output_dims(
-                        reinterpret_cast<cudnnConvolutionDescriptor_t>(descriptors.convolution()),
-                        reinterpret_cast<cudnnTensorDescriptor_t>(descriptors.x()),
-                        reinterpret_cast<cudnnFilterDescriptor_t>(descriptors.weights()), rank, dims),
+          ASSERT_EQ(output_dims(reinterpret_cast<cudnnConvolutionDescriptor_t>(descriptors.convolution()),
+                                reinterpret_cast<cudnnTensorDescriptor_t>(descriptors.x()),
+                                reinterpret_cast<cudnnFilterDescriptor_t>(descriptors.weights()), rank, dims),
                     CUDNN_STATUS_SUCCESS);
           EXPECT_EQ(std::vector<int>(dims, dims + rank), layer->y.dims);
         }

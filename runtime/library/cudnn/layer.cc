@@ -89,11 +89,13 @@ Layer::Tensor TensorOf(const Dims& dims, bool channels_last, int operand) {
 
 absl::Status CheckTypes(const plan::Convolution& op, int architecture) {
   const plan::DataType type = op.src().dtype();
-  const bool same = op.weights().dtype() == type && op.dst().dtype() == type && (!op.has_bias() || op.bias().dtype() == type);
+  const bool same =
+      op.weights().dtype() == type && op.dst().dtype() == type && (!op.has_bias() || op.bias().dtype() == type);
   if (!same || !(type == plan::F32 || type == plan::F16 || type == plan::BF16) || op.has_src_zero_point() ||
       op.has_weights_zero_point()) {
     return absl::UnimplementedError(absl::StrCat("cuDNN convolves tensors of one type of f32, f16 and bf16 here, not ",
-                                                 plan::DataType_Name(type), " to ", plan::DataType_Name(op.dst().dtype())));
+                                                 plan::DataType_Name(type), " to ",
+                                                 plan::DataType_Name(op.dst().dtype())));
   }
   if (type == plan::BF16 && architecture < 80) return absl::UnimplementedError("cuDNN has bf16 from sm_80 on");
   if (op.src().packed_bytes() != 0 || op.dst().packed_bytes() != 0 || op.weights().packed_bytes() != 0) {
@@ -112,9 +114,9 @@ absl::Status CheckSizes(const Dims& x, const Dims& y, const Dims& w, int64_t gro
     const __int128 padded = x[i] + static_cast<__int128>(2) * geometry.pads_begin[i - 2];
     const __int128 size = padded < range ? 0 : (padded - range) / geometry.strides[i - 2] + 1;
     if (size != y[i]) {
-      return absl::UnimplementedError(absl::StrCat(
-          "pads of ", geometry.pads_begin[i - 2], " and ", geometry.pads_end[i - 2], " for ", x[i], " elements to ", y[i],
-          ": cuDNN pads both ends alike"));
+      return absl::UnimplementedError(absl::StrCat("pads of ", geometry.pads_begin[i - 2], " and ",
+                                                   geometry.pads_end[i - 2], " for ", x[i], " elements to ", y[i],
+                                                   ": cuDNN pads both ends alike"));
     }
   }
   return absl::OkStatus();
@@ -126,14 +128,15 @@ absl::Status SetEpilogue(const plan::Convolution& op, Layer& layer) {
   if (epilogue->activation == nvidia::Activation::kGeluTanh) return absl::UnimplementedError("cuDNN has relu only");
   layer.has_relu = epilogue->activation == nvidia::Activation::kRelu;
   const bool has_operand = epilogue->addend == nvidia::Epilogue::Addend::kOperand;
-  layer.addend = has_operand ? Layer::Addend::kOperand
+  layer.addend = has_operand                                                  ? Layer::Addend::kOperand
                  : epilogue->addend == nvidia::Epilogue::Addend::kDestination ? Layer::Addend::kDestination
                                                                               : Layer::Addend::kNone;
   layer.bias_operand = op.has_bias() ? 2 : -1;
   const int dst_operand = 2 + (op.has_bias() ? 1 : 0) + (has_operand ? 1 : 0);
   layer.addend_operand = has_operand ? dst_operand - 1 : layer.addend == Layer::Addend::kDestination ? dst_operand : -1;
   layer.operands = dst_operand + 1;
-  if (layer.is_transposed && !op.post_ops().empty()) return absl::UnimplementedError("cuDNN's transposed convolution is alone");
+  if (layer.is_transposed && !op.post_ops().empty())
+    return absl::UnimplementedError("cuDNN's transposed convolution is alone");
   if (!layer.is_fused() && (layer.has_relu || has_operand)) {
     return absl::UnimplementedError("cuDNN computes relu and residuals beside a bias only");
   }
@@ -154,7 +157,8 @@ absl::Status SetEpilogue(const plan::Convolution& op, Layer& layer) {
 absl::Status SetWeights(const View& view, Layer& layer) {
   layer.weights_dims = Ints(WithTwo(view.dims));
   if (IsDense(view, layer.channels_last)) return absl::OkStatus();
-  if (!layer.channels_last) return absl::UnimplementedError("weights that are not dense, beside channels that come first");
+  if (!layer.channels_last)
+    return absl::UnimplementedError("weights that are not dense, beside channels that come first");
   layer.wanted_packed_bytes = Count(view.dims) * nvidia::ElementBytes(layer.dtype);
   return absl::OkStatus();
 }
@@ -166,9 +170,11 @@ int64_t WorkspaceCap(const Layer& layer) {
   auto count = [](const std::vector<int>& dims) { return Count(Dims(dims.begin(), dims.end())); };
   int64_t bytes = std::min(8 * kMiB, count(layer.destination().dims) * kMostParts * kPartialSumBytes);
   if (!layer.channels_last) {
-    bytes += (count(layer.x.dims) + count(layer.y.dims) + count(layer.weights_dims)) * nvidia::ElementBytes(layer.dtype);
+    bytes +=
+        (count(layer.x.dims) + count(layer.y.dims) + count(layer.weights_dims)) * nvidia::ElementBytes(layer.dtype);
   }
-  return std::min(64 * kMiB, (bytes + kGranule - 1) / kGranule * kGranule) + kWorkspaceAlignment - nvidia::kOperandAlignment;
+  return std::min(64 * kMiB, (bytes + kGranule - 1) / kGranule * kGranule) + kWorkspaceAlignment -
+         nvidia::kOperandAlignment;
 }
 
 absl::StatusOr<Layer> LayerOf(const plan::LibraryOp& library_op, const plan::Target& target) {

@@ -55,7 +55,7 @@ TEST(LayerTest, PadsAtTheEndCountOnlyWhereAWindowReachesThem) {
   for (int i = 0; i < 2; ++i) {
     op.mutable_convolution()->add_strides(2);
     op.mutable_convolution()->add_pads_begin(1);
-    op.mutable_convolution()->add_pads_end(0);   // 1 + (8 + 1 - 3) / 2 = 4, and so with 1
+    op.mutable_convolution()->add_pads_end(0);  // 1 + (8 + 1 - 3) / 2 = 4, and so with 1
   }
   Taken(op);
   // TensorFlow's padding of the same size: the window begins inside.
@@ -75,7 +75,8 @@ TEST(LayerTest, WeightsWithChannelsLastArePackedWhereThatChangesThem) {
     return op;
   };
   EXPECT_EQ(Taken(with_channels_last({1, 4, 8, 8}, {6, 4, 3, 3}, {1, 6, 6, 6})).wanted_packed_bytes, 6 * 4 * 9 * 4);
-  EXPECT_EQ(Taken(with_channels_last({1, 4, 8, 8}, {6, 4, 1, 1}, {1, 6, 8, 8})).wanted_packed_bytes, 0);   // the same bytes
+  EXPECT_EQ(Taken(with_channels_last({1, 4, 8, 8}, {6, 4, 1, 1}, {1, 6, 8, 8})).wanted_packed_bytes,
+            0);  // the same bytes
   plan::LibraryOp depthwise = with_channels_last({1, 4, 8, 8}, {4, 1, 3, 3}, {1, 4, 6, 6});
   depthwise.mutable_convolution()->set_groups(4);
   EXPECT_EQ(Taken(depthwise).wanted_packed_bytes, 0);
@@ -156,7 +157,8 @@ TEST(LayerTest, RefusesWhatTheLibraryCannotDo) {
       {"one stride", kWrong, [](plan::Convolution& op) { op.add_strides(1); }},
       {"a short bias", kWrong, [](plan::Convolution& op) { SetDesc(op.mutable_bias(), plan::F32, {5}); }},
       {"a dim below none", kWrong, [](plan::Convolution& op) { op.mutable_src()->set_dims(2, -8); }},
-      {"weights in an unknown layout", kWrong, [](plan::Convolution& op) { op.mutable_weights()->set_packed_bytes(864); }},
+      {"weights in an unknown layout", kWrong,
+       [](plan::Convolution& op) { op.mutable_weights()->set_packed_bytes(864); }},
       {"ranks that differ", kWrong, [](plan::Convolution& op) { op.mutable_dst()->add_dims(1); }},
   };
   for (const Refusal& refusal : refusals) {

@@ -45,8 +45,9 @@ absl::Status Alignments::Check(absl::Span<void* const> operands, const char* lib
   }
   for (size_t i = 0; i < operands.size(); ++i) {
     if (reinterpret_cast<uintptr_t>(operands[i]) % bytes_[i] == 0) continue;
-    return absl::InvalidArgumentError(absl::StrCat("operand ", i, " lies at ", absl::Hex(reinterpret_cast<uintptr_t>(operands[i])),
-                                                   ", and ", library, " was prepared for multiples of ", bytes_[i]));
+    return absl::InvalidArgumentError(absl::StrCat("operand ", i, " lies at ",
+                                                   absl::Hex(reinterpret_cast<uintptr_t>(operands[i])), ", and ",
+                                                   library, " was prepared for multiples of ", bytes_[i]));
   }
   return absl::OkStatus();
 }

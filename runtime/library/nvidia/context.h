@@ -10,8 +10,8 @@
 
 namespace plimsoll::runtime::nvidia {
 
-// A library's context (`Handle`) on one device: made by the first operation there, given up with the last. `Api` is its table
-// of functions, with Create and Destroy; ToStatus is found beside it.
+// A library's context (`Handle`) on one device: made by the first operation there, given up with the last. `Api` is its
+// table of functions, with Create and Destroy; ToStatus is found beside it.
 template <typename Api, typename Handle>
 class Context {
  public:

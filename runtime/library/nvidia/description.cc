@@ -49,18 +49,23 @@ absl::StatusOr<int> ArchitectureOf(const plan::Target& target) {
   absl::string_view digits = target.architecture();
   int number = 0;
   if (!absl::ConsumePrefix(&digits, "sm_") || !absl::SimpleAtoi(digits, &number) || number < 10 || number > 9999) {
-    return absl::InvalidArgumentError(absl::StrCat("the target's architecture is '", target.architecture(), "', not sm_NN"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the target's architecture is '", target.architecture(), "', not sm_NN"));
   }
   return number;
 }
 
 int64_t ElementBytes(plan::DataType type) {
   switch (type) {
-    case plan::F64: return 8;
-    case plan::F32: return 4;
+    case plan::F64:
+      return 8;
+    case plan::F32:
+      return 4;
     case plan::F16:
-    case plan::BF16: return 2;
-    default: return 1;
+    case plan::BF16:
+      return 2;
+    default:
+      return 1;
   }
 }
 
@@ -74,7 +79,8 @@ absl::StatusOr<Epilogue> EpilogueOf(const google::protobuf::RepeatedPtrField<pla
       epilogue.addend = Epilogue::Addend::kDestination;
     } else if (op.kind() == plan::PostOp::BINARY && op.function() == "add" && is_first &&
                op.operand().dtype() == dst.dtype() && op.operand().packed_bytes() == 0 &&
-               std::equal(op.operand().dims().begin(), op.operand().dims().end(), dst.dims().begin(), dst.dims().end())) {
+               std::equal(op.operand().dims().begin(), op.operand().dims().end(), dst.dims().begin(),
+                          dst.dims().end())) {
       epilogue.addend = Epilogue::Addend::kOperand;
       epilogue.operand = op.operand();
     } else if (op.kind() == plan::PostOp::ELTWISE && op.function() == "relu" && is_last) {

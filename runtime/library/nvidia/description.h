@@ -18,8 +18,8 @@ struct View {
   Dims dims, strides;
 };
 
-// The view of `desc` with leading dims of size 1 (stride 0) up to `rank`. kInvalidArgument where the strides do not match
-// the dims, a size or stride is negative, or the elements span 2^62 or more.
+// The view of `desc` with leading dims of size 1 (stride 0) up to `rank`. kInvalidArgument where the strides do not
+// match the dims, a size or stride is negative, or the elements span 2^62 or more.
 absl::StatusOr<View> ViewOf(const plan::MemoryDesc& desc, int rank);
 
 bool HasZeroElements(const plan::MemoryDesc& desc);
@@ -31,8 +31,8 @@ int64_t ElementBytes(plan::DataType type);
 
 enum class Activation { kNone, kRelu, kGeluTanh };
 
-// Post-operations of the form: one addend of the destination's shape, then one activation, either of which may be absent.
-// Both libraries compute these in one call (after the bias), and no others.
+// Post-operations of the form: one addend of the destination's shape, then one activation, either of which may be
+// absent. Both libraries compute these in one call (after the bias), and no others.
 struct Epilogue {
   enum class Addend { kNone, kDestination, kOperand };
   Addend addend = Addend::kNone;

@@ -13,7 +13,7 @@ class Nothing : public PreparedOp {
   int operand_count() const override { return operands_ + (workspace_bytes_ > 0 ? 1 : 0); }
 
  private:
-  const int operands_;   // without the workspace
+  const int operands_;  // without the workspace
   const int64_t workspace_bytes_;
 };
 

@@ -14,7 +14,8 @@ TEST(NvidiaTest, SharedObjectsThatAreMissingAreNamed) {
   const absl::Status missing = OpenShared({"libnothing_of_this_name.so.1"}, {});
   EXPECT_EQ(missing.code(), absl::StatusCode::kUnavailable);
   EXPECT_NE(missing.message().find("libnothing_of_this_name.so.1"), std::string::npos);
-  const absl::Status no_symbol = OpenShared({"libnothing_of_this_name.so.1", "libm.so.6"}, {{"no_such_function", &address}});
+  const absl::Status no_symbol =
+      OpenShared({"libnothing_of_this_name.so.1", "libm.so.6"}, {{"no_such_function", &address}});
   EXPECT_EQ(no_symbol.code(), absl::StatusCode::kUnavailable);
   EXPECT_NE(no_symbol.message().find("no_such_function"), std::string::npos);
   EXPECT_EQ(OpenShared({"libm.so.6"}, {{"cos", &address}}), absl::OkStatus());

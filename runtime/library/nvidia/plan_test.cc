@@ -1,5 +1,5 @@
-// Plans with library calls on the CUDA device: memory and streams of the driver on the host, products and convolutions of the
-// emulated libraries.
+// Plans with library calls on the CUDA device: memory and streams of the driver on the host, products and convolutions
+// of the emulated libraries.
 #include <numeric>
 #include <string>
 #include <vector>
@@ -36,7 +36,8 @@ class LibraryPlanTest : public ::testing::Test {
   }
 
   // As the compiler adds a library operation: library, workspace and sizes by the rules.
-  void AddCall(PlanBuilder& b, plan::Program& program, plan::LibraryOp op, std::vector<int> reads, int write, int stream = 0) {
+  void AddCall(PlanBuilder& b, plan::Program& program, plan::LibraryOp op, std::vector<int> reads, int write,
+               int stream = 0) {
     const plan::Target& target = b.plan().target();
     if (op.library().empty()) op.set_library(LibraryFor(op, target));
     absl::StatusOr<Requirements> needs = Query(op, target);
@@ -63,7 +64,8 @@ class LibraryPlanTest : public ::testing::Test {
     const int x = b.AddBuffer(b.run(), "x", Type(plan::F32, {4, 300}));
     const int w = AddParameter(b, "w", {300, 4}, w_);
     const int bias = AddParameter(b, "bias", {4}, bias_);
-    const int h = b.AddBuffer(b.run(), "h", Type(plan::F32, {4, 4})), y = b.AddBuffer(b.run(), "y", Type(plan::F32, {4, 4}));
+    const int h = b.AddBuffer(b.run(), "h", Type(plan::F32, {4, 4})),
+              y = b.AddBuffer(b.run(), "y", Type(plan::F32, {4, 4}));
     AddCall(b, b.run(), product, {x, w, bias}, h);
     b.Launch(b.run(), "twice", 4, {h}, {y});
 
@@ -77,7 +79,7 @@ class LibraryPlanTest : public ::testing::Test {
     EXPECT_EQ(layer.library(), "cudnn");
     convolution.mutable_weights()->Clear();
     SetDesc(convolution.mutable_weights(), plan::F32, {2, 4, 3, 3}, ChannelsLast({2, 4, 3, 3}));
-    std::vector<float> packed(72);   // as a generated kernel does in load
+    std::vector<float> packed(72);  // as a generated kernel does in load
     for (int i = 0; i < 72; ++i) packed[i / 36 * 36 + i % 9 * 4 + i / 9 % 4] = filter_[i];
     const int filter = AddParameter(b, "filter", {2, 3, 3, 4}, packed);
     const int image = b.AddBuffer(b.run(), "image", Type(plan::F32, {1, 5, 5, 4}));
@@ -111,7 +113,8 @@ class LibraryPlanTest : public ::testing::Test {
         double sum = 0;
         for (int c = 0; c < 4; ++c) {
           for (int t = 0; t < 9; ++t) {
-            sum += static_cast<double>(image[((i / 3 + t / 3) * 5 + i % 3 + t % 3) * 4 + c]) * filter_[(k * 4 + c) * 9 + t];
+            sum += static_cast<double>(image[((i / 3 + t / 3) * 5 + i % 3 + t % 3) * 4 + c]) *
+                   filter_[(k * 4 + c) * 9 + t];
           }
         }
         ASSERT_NEAR(map[i * 2 + k], sum, 1e-5);
@@ -126,7 +129,8 @@ class LibraryPlanTest : public ::testing::Test {
   cudnn::EmulatedCudnn cudnn_;
 
  private:
-  int AddParameter(PlanBuilder& b, const std::string& name, const std::vector<int64_t>& dims, const std::vector<float>& values) {
+  int AddParameter(PlanBuilder& b, const std::string& name, const std::vector<int64_t>& dims,
+                   const std::vector<float>& values) {
     const int raw = b.AddWeightBuffer(b.load(), b.AddWeight(name, Type(plan::F32, dims), values.data()));
     const int parameter = b.AddBuffer(b.load(), name, Type(plan::F32, dims), PlanBuilder::kParameters);
     b.Copy(b.load(), raw, parameter);
@@ -147,8 +151,8 @@ TEST_F(LibraryPlanTest, LibraryCallsRunInGraphsAndWithout) {
     EXPECT_EQ((*session)->graph_count() > 0, graphs);
     const int64_t prepared = cublaslt_.heuristic_calls;
     for (int seed = 10; seed < 14; ++seed) ExpectRight(**session, seed);
-    EXPECT_EQ(cublaslt_.heuristic_calls, prepared);   // algorithms are chosen once
-    EXPECT_EQ(cublaslt_.last_algorithm, 1u);          // parts in the workspace
+    EXPECT_EQ(cublaslt_.heuristic_calls, prepared);  // algorithms are chosen once
+    EXPECT_EQ(cublaslt_.last_algorithm, 1u);         // parts in the workspace
   }
 }
 
@@ -174,7 +178,7 @@ TEST_F(LibraryPlanTest, AKernelStandsInWhereTheLibraryHasNoAlgorithm) {
   PlanBuilder with = MakePlan();
   for (plan::Command& command : *with.run().mutable_commands()) {
     if (command.library_call().op().library() == "cublaslt") {
-      *command.mutable_library_call()->mutable_fallback() = with.MakeLaunch("sum", 4);   // of three operands, as any
+      *command.mutable_library_call()->mutable_fallback() = with.MakeLaunch("sum", 4);  // of three operands, as any
     }
   }
   auto session = gpu_.Start(with);

@@ -67,11 +67,16 @@ int Read(T& field, const void* value, size_t bytes) {
 
 plan::DataType PlanType(int type) {
   switch (type) {
-    case kR32F: return plan::F32;
-    case kR64F: return plan::F64;
-    case kR16F: return plan::F16;
-    case kR16BF: return plan::BF16;
-    default: return plan::DATA_TYPE_UNDEFINED;
+    case kR32F:
+      return plan::F32;
+    case kR64F:
+      return plan::F64;
+    case kR16F:
+      return plan::F16;
+    case kR16BF:
+      return plan::BF16;
+    default:
+      return plan::DATA_TYPE_UNDEFINED;
   }
 }
 int64_t Bytes(int type) { return type == kR64F ? 8 : type == kR32F ? 4 : 2; }
@@ -91,27 +96,37 @@ int MatmulDescDestroy(MatmulDesc desc) { return Drop(desc); }
 int MatmulDescSetAttribute(MatmulDesc desc, int attribute, const void* value, size_t bytes) {
   if (!Lives(desc)) return Fail("no matmul descriptor");
   switch (attribute) {
-    case kTransA: return Read(desc->transpose_a, value, bytes);
-    case kTransB: return Read(desc->transpose_b, value, bytes);
-    case kEpilogue: return Read(desc->epilogue, value, bytes);
-    case kBiasPointer: return Read(desc->bias, value, bytes);
-    case kBiasDataType: return Read(desc->bias_type, value, bytes);
-    default: return Fail("an unknown attribute of a matmul");
+    case kTransA:
+      return Read(desc->transpose_a, value, bytes);
+    case kTransB:
+      return Read(desc->transpose_b, value, bytes);
+    case kEpilogue:
+      return Read(desc->epilogue, value, bytes);
+    case kBiasPointer:
+      return Read(desc->bias, value, bytes);
+    case kBiasDataType:
+      return Read(desc->bias_type, value, bytes);
+    default:
+      return Fail("an unknown attribute of a matmul");
   }
 }
 
 int MatrixLayoutCreate(MatrixLayout* layout, int type, uint64_t rows, uint64_t columns, int64_t leading) {
   if (PlanType(type) == plan::DATA_TYPE_UNDEFINED) return Fail("an unknown type");
-  if (rows == 0 || columns == 0 || leading < static_cast<int64_t>(rows)) return Fail("a leading dimension below the rows");
+  if (rows == 0 || columns == 0 || leading < static_cast<int64_t>(rows))
+    return Fail("a leading dimension below the rows");
   return Make(layout, type, rows, columns, leading);
 }
 int MatrixLayoutDestroy(MatrixLayout layout) { return Drop(layout); }
 int MatrixLayoutSetAttribute(MatrixLayout layout, int attribute, const void* value, size_t bytes) {
   if (!Lives(layout)) return Fail("no layout");
   switch (attribute) {
-    case kBatchCount: return Read(layout->batch, value, bytes);
-    case kStridedBatchOffset: return Read(layout->batch_stride, value, bytes);
-    default: return Fail("an unknown attribute of a layout");
+    case kBatchCount:
+      return Read(layout->batch, value, bytes);
+    case kStridedBatchOffset:
+      return Read(layout->batch_stride, value, bytes);
+    default:
+      return Fail("an unknown attribute of a layout");
   }
 }
 
@@ -120,13 +135,17 @@ int PreferenceDestroy(Preference preference) { return Drop(preference); }
 int PreferenceSetAttribute(Preference preference, int attribute, const void* value, size_t bytes) {
   if (!Lives(preference)) return Fail("no preference");
   switch (attribute) {
-    case kMaxWorkspaceBytes: return Read(preference->workspace, value, bytes);
-    case kReductionSchemeMask: return Read(preference->reduction, value, bytes);
+    case kMaxWorkspaceBytes:
+      return Read(preference->workspace, value, bytes);
+    case kReductionSchemeMask:
+      return Read(preference->reduction, value, bytes);
     case kMinAlignmentABytes:
     case kMinAlignmentBBytes:
     case kMinAlignmentCBytes:
-    case kMinAlignmentDBytes: return Read(preference->alignment[attribute - kMinAlignmentABytes], value, bytes);
-    default: return Fail("an unknown attribute of a preference");
+    case kMinAlignmentDBytes:
+      return Read(preference->alignment[attribute - kMinAlignmentABytes], value, bytes);
+    default:
+      return Fail("an unknown attribute of a preference");
   }
 }
 
@@ -149,12 +168,13 @@ struct Problem {
     const bool is_double = desc->compute == kCompute64F;
     const bool half = a->type == kR16F || a->type == kR16BF;
     if (a->type != b->type || c->type != d->type || (a->type == kR64F) != is_double ||
-        !(d->type == a->type || (half && d->type == kR32F)) || (desc->compute == kCompute32FFastTf32 && a->type != kR32F)) {
+        !(d->type == a->type || (half && d->type == kR32F)) ||
+        (desc->compute == kCompute32FFastTf32 && a->type != kR32F)) {
       return Fail("types that do not go together", kNotSupported);
     }
     const bool ta = desc->transpose_a == kOpT, tb = desc->transpose_b == kOpT;
-    if ((ta ? a->columns : a->rows) != m() || (tb ? b->rows : b->columns) != n() || (tb ? b->columns : b->rows) != k() ||
-        c->rows != m() || c->columns != n()) {
+    if ((ta ? a->columns : a->rows) != m() || (tb ? b->rows : b->columns) != n() ||
+        (tb ? b->columns : b->rows) != k() || c->rows != m() || c->columns != n()) {
       return Fail("matrices that do not fit together");
     }
     for (const MatrixLayoutStruct* layout : {a, b, c}) {
@@ -165,14 +185,16 @@ struct Problem {
     switch (desc->epilogue) {
       case kEpilogueDefault:
       case kEpilogueRelu:
-      case kEpilogueGelu: break;
+      case kEpilogueGelu:
+        break;
       case kEpilogueBias:
       case kEpilogueReluBias:
       case kEpilogueGeluBias:
         if (desc->bias == nullptr) return Fail("a bias at no address");
         if (desc->bias_type != -1 && desc->bias_type != d->type) return Fail("a bias of another type", kNotSupported);
         break;
-      default: return Fail("an unknown epilogue");
+      default:
+        return Fail("an unknown epilogue");
     }
     if (is_double && desc->epilogue != kEpilogueDefault) return Fail("an epilogue in f64", kNotSupported);
     return kSuccess;
@@ -182,11 +204,12 @@ struct Problem {
   uint64_t Fingerprint() const {
     uint64_t hash = 1469598103934665603u;
     auto add = [&](uint64_t value) { hash = (hash ^ value) * 1099511628211u; };
-    for (int value : {desc->compute, desc->transpose_a, desc->transpose_b, static_cast<int>(desc->epilogue)}) add(value);
+    for (int value : {desc->compute, desc->transpose_a, desc->transpose_b, static_cast<int>(desc->epilogue)})
+      add(value);
     for (const MatrixLayoutStruct* layout : {a, b, c, d}) {
-      for (uint64_t value : {static_cast<uint64_t>(layout->type), layout->rows, layout->columns,
-                             static_cast<uint64_t>(layout->leading), static_cast<uint64_t>(layout->batch_stride),
-                             static_cast<uint64_t>(layout->batch)}) {
+      for (uint64_t value :
+           {static_cast<uint64_t>(layout->type), layout->rows, layout->columns, static_cast<uint64_t>(layout->leading),
+            static_cast<uint64_t>(layout->batch_stride), static_cast<uint64_t>(layout->batch)}) {
         add(value);
       }
     }
@@ -211,7 +234,8 @@ int AlgoGetHeuristic(Handle handle, MatmulDesc desc, MatrixLayout a, MatrixLayou
   }
   if ((desc->epilogue & kEpilogueBias) != 0) {
     const uint64_t bias = reinterpret_cast<uintptr_t>(desc->bias);
-    alignment = std::min(alignment, bias & (~bias + 1));   // "depend on its value to determine expected pointer alignment"
+    alignment =
+        std::min(alignment, bias & (~bias + 1));  // "depend on its value to determine expected pointer alignment"
   }
   std::vector<HeuristicResult> found;
   auto offer = [&](Kind kind, uint64_t workspace, uint64_t wants) {
@@ -240,21 +264,22 @@ struct Operand {
   const void* base;
   MatrixLayoutStruct layout;
   double At(uint64_t row, uint64_t column, int64_t batch) const {
-    return nvidia::LoadElement(PlanType(layout.type), base, static_cast<int64_t>(column) * layout.leading +
-                                                                static_cast<int64_t>(row) + batch * layout.batch_stride);
+    return nvidia::LoadElement(
+        PlanType(layout.type), base,
+        static_cast<int64_t>(column) * layout.leading + static_cast<int64_t>(row) + batch * layout.batch_stride);
   }
 };
 
 // Host addresses of all elements of a matrix, the first to the last.
 const void* HostMatrix(const void* device, const MatrixLayoutStruct& layout, uint64_t alignment) {
   if (device == nullptr || reinterpret_cast<uintptr_t>(device) % alignment != 0) return nullptr;
-  const int64_t last = (layout.batch - 1) * layout.batch_stride + (static_cast<int64_t>(layout.columns) - 1) * layout.leading +
-                       static_cast<int64_t>(layout.rows);
+  const int64_t last = (layout.batch - 1) * layout.batch_stride +
+                       (static_cast<int64_t>(layout.columns) - 1) * layout.leading + static_cast<int64_t>(layout.rows);
   return state->host.address(device, last * Bytes(layout.type));
 }
 
-void Compute(const MatmulDescStruct& desc, double alpha, double beta, const Operand& a, const Operand& b, const Operand& c,
-             const Operand& d, const void* bias, uint64_t k) {
+void Compute(const MatmulDescStruct& desc, double alpha, double beta, const Operand& a, const Operand& b,
+             const Operand& c, const Operand& d, const void* bias, uint64_t k) {
   const bool tf32 = desc.compute == kCompute32FFastTf32;
   const plan::DataType type = PlanType(d.layout.type);
   auto operand = [&](double value) { return tf32 ? nvidia::RoundToTf32(value) : value; };
@@ -271,18 +296,18 @@ void Compute(const MatmulDescStruct& desc, double alpha, double beta, const Oper
         if ((desc.epilogue & kEpilogueBias) != 0) value += nvidia::LoadElement(type, bias, static_cast<int64_t>(row));
         if ((desc.epilogue & kEpilogueRelu) != 0) value = value > 0 ? value : 0;
         if ((desc.epilogue & kEpilogueGelu) != 0) value = nvidia::GeluTanh(value);
-        nvidia::StoreElement(type, const_cast<void*>(d.base),
-                             static_cast<int64_t>(column) * d.layout.leading + static_cast<int64_t>(row) +
-                                 batch * d.layout.batch_stride,
-                             value);
+        nvidia::StoreElement(
+            type, const_cast<void*>(d.base),
+            static_cast<int64_t>(column) * d.layout.leading + static_cast<int64_t>(row) + batch * d.layout.batch_stride,
+            value);
       }
     }
   }
 }
 
 int Matmul(Handle handle, MatmulDesc desc, const void* alpha, const void* a, MatrixLayout a_layout, const void* b,
-           MatrixLayout b_layout, const void* beta, const void* c, MatrixLayout c_layout, void* d, MatrixLayout d_layout,
-           const Algorithm* algorithm, void* workspace, size_t workspace_bytes, void* stream) {
+           MatrixLayout b_layout, const void* beta, const void* c, MatrixLayout c_layout, void* d,
+           MatrixLayout d_layout, const Algorithm* algorithm, void* workspace, size_t workspace_bytes, void* stream) {
   if (!Lives(handle)) return Fail("no handle", kNotInitialized);
   const Problem problem{desc, a_layout, b_layout, c_layout, d_layout};
   if (int status = problem.Check(); status != kSuccess) return status;
@@ -309,7 +334,8 @@ int Matmul(Handle handle, MatmulDesc desc, const void* alpha, const void* a, Mat
                               {HostMatrix(c, *c_layout, alignment), *c_layout},
                               {HostMatrix(d, *d_layout, alignment), *d_layout}};
   for (const Operand& operand : operands) {
-    if (operand.base == nullptr) return Fail("a matrix at an address that is null, misaligned or no memory", kExecutionFailed);
+    if (operand.base == nullptr)
+      return Fail("a matrix at an address that is null, misaligned or no memory", kExecutionFailed);
   }
   const void* bias = nullptr;
   if ((desc->epilogue & kEpilogueBias) != 0) {
@@ -332,9 +358,21 @@ int Matmul(Handle handle, MatmulDesc desc, const void* alpha, const void* a, Mat
 
 const Api* Emulate(EmulatedCublasLt* configuration) {
   static const Api api = {
-      GetVersion,          GetStatusString,          Create,           Destroy,           MatmulDescCreate,
-      MatmulDescDestroy,   MatmulDescSetAttribute,   MatrixLayoutCreate, MatrixLayoutDestroy, MatrixLayoutSetAttribute,
-      PreferenceCreate,    PreferenceDestroy,        PreferenceSetAttribute, AlgoGetHeuristic, Matmul,
+      GetVersion,
+      GetStatusString,
+      Create,
+      Destroy,
+      MatmulDescCreate,
+      MatmulDescDestroy,
+      MatmulDescSetAttribute,
+      MatrixLayoutCreate,
+      MatrixLayoutDestroy,
+      MatrixLayoutSetAttribute,
+      PreferenceCreate,
+      PreferenceDestroy,
+      PreferenceSetAttribute,
+      AlgoGetHeuristic,
+      Matmul,
   };
   state = configuration;
   return &api;

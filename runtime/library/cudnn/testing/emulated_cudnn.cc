@@ -5,23 +5,13 @@
 #include <set>
 #include <vector>
 
+#include "runtime/library/cudnn/testing/emulated_convolution.h"
+
 namespace plimsoll::runtime::cudnn {
 
 // The library's own structures, opaque to its users.
 struct HandleStruct {
   void* stream = nullptr;
-};
-struct TensorStruct {
-  int type = -1;   // not set
-  std::vector<int> dims, strides;
-};
-struct FilterStruct {
-  int type = -1, format = kChannelsFirst;
-  std::vector<int> dims;
-};
-struct ConvolutionStruct {
-  std::vector<int> pads, strides, dilations;
-  int math_type = kDefaultMath, groups = 1, compute_type = -1;
 };
 struct ActivationStruct {
   int mode = -1;
@@ -57,7 +47,6 @@ int Drop(T* object) {
 }
 bool Lives(const void* object) { return Live().count(object) != 0; }
 
-plan::DataType PlanType(int type) { return type == kHalf ? plan::F16 : type == kBfloat16 ? plan::BF16 : plan::F32; }
 int64_t Bytes(int type) { return type == kFloat ? 4 : 2; }
 bool IsType(int type) { return type == kFloat || type == kHalf || type == kBfloat16; }
 
@@ -98,8 +87,8 @@ int SetTensorNdDescriptor(TensorDescriptor tensor, int type, int rank, const int
 int CreateFilterDescriptor(FilterDescriptor* filter) { return Make(filter); }
 int DestroyFilterDescriptor(FilterDescriptor filter) { return Drop(filter); }
 int SetFilterNdDescriptor(FilterDescriptor filter, int type, int format, int rank, const int* dims) {
-  if (!Lives(filter) || !IsType(type) || (format != kChannelsFirst && format != kChannelsLast) || rank < 4 || rank > 5 ||
-      dims == nullptr) {
+  if (!Lives(filter) || !IsType(type) || (format != kChannelsFirst && format != kChannelsLast) || rank < 4 ||
+      rank > 5 || dims == nullptr) {
     return Fail("a filter of an unknown type or format");
   }
   for (int i = 0; i < rank; ++i) {
@@ -113,11 +102,13 @@ int CreateConvolutionDescriptor(ConvolutionDescriptor* convolution) { return Mak
 int DestroyConvolutionDescriptor(ConvolutionDescriptor convolution) { return Drop(convolution); }
 int SetConvolutionNdDescriptor(ConvolutionDescriptor convolution, int spatial, const int* pads, const int* strides,
                                const int* dilations, int mode, int compute_type) {
-  if (!Lives(convolution) || spatial < 2 || spatial > 3 || pads == nullptr || strides == nullptr || dilations == nullptr) {
+  if (!Lives(convolution) || spatial < 2 || spatial > 3 || pads == nullptr || strides == nullptr ||
+      dilations == nullptr) {
     return Fail("a convolution of no 2 or 3 spatial dims");
   }
   for (int i = 0; i < spatial; ++i) {
-    if (pads[i] < 0 || strides[i] < 1 || dilations[i] < 1) return Fail("a pad below 0, or a stride or dilation below 1");
+    if (pads[i] < 0 || strides[i] < 1 || dilations[i] < 1)
+      return Fail("a pad below 0, or a stride or dilation below 1");
   }
   if (mode != kCrossCorrelation || compute_type != kFloat) return Fail("no cross-correlation in f32", kNotSupported);
   convolution->pads.assign(pads, pads + spatial);
@@ -128,7 +119,8 @@ int SetConvolutionNdDescriptor(ConvolutionDescriptor convolution, int spatial, c
 }
 int SetConvolutionMathType(ConvolutionDescriptor convolution, int math_type) {
   if (!Lives(convolution)) return Fail("no convolution");
-  if (math_type != kDefaultMath && math_type != kTensorOpMath && math_type != kFmaMath) return Fail("an unknown math type");
+  if (math_type != kDefaultMath && math_type != kTensorOpMath && math_type != kFmaMath)
+    return Fail("an unknown math type");
   convolution->math_type = math_type;
   return kSuccess;
 }
@@ -158,12 +150,15 @@ struct Problem {
                                static_cast<const void*>(convolution), static_cast<const void*>(y)}) {
       if (!Lives(object)) return Fail("a descriptor that does not live");
     }
-    if (x->type < 0 || y->type < 0 || w->type < 0 || convolution->compute_type < 0) return Fail("a descriptor that was not set");
+    if (x->type < 0 || y->type < 0 || w->type < 0 || convolution->compute_type < 0)
+      return Fail("a descriptor that was not set");
     const size_t rank = x->dims.size();
-    if (y->dims.size() != rank || w->dims.size() != rank || convolution->pads.size() != rank - 2) return Fail("ranks that differ");
+    if (y->dims.size() != rank || w->dims.size() != rank || convolution->pads.size() != rank - 2)
+      return Fail("ranks that differ");
     if (x->type != w->type || x->type != y->type) return Fail("types that differ", kNotSupported);
     const int groups = convolution->groups;
-    if (x->dims[0] != y->dims[0] || x->dims[1] != w->dims[1] * groups || y->dims[1] != w->dims[0] || w->dims[0] % groups != 0) {
+    if (x->dims[0] != y->dims[0] || x->dims[1] != w->dims[1] * groups || y->dims[1] != w->dims[0] ||
+        w->dims[0] % groups != 0) {
       return Fail("channels or batches that do not fit");
     }
     for (size_t i = 2; i < rank; ++i) {
@@ -172,9 +167,11 @@ struct Problem {
         return Fail("a spatial dim that does not fit");
       }
     }
-    const bool x_last = IsDense(*x, true), y_last = IsDense(*y, true), x_first = IsDense(*x, false), y_first = IsDense(*y, false);
+    const bool x_last = IsDense(*x, true), y_last = IsDense(*y, true), x_first = IsDense(*x, false),
+               y_first = IsDense(*y, false);
     const bool is_last = x_last && y_last && w->format == kChannelsLast && rank == 4;
-    if (!is_last && !(x_first && y_first && w->format == kChannelsFirst)) return Fail("layouts that differ", kNotSupported);
+    if (!is_last && !(x_first && y_first && w->format == kChannelsFirst))
+      return Fail("layouts that differ", kNotSupported);
     return kSuccess;
   }
 
@@ -230,7 +227,8 @@ int Rank(const Problem& problem, bool backward, int requested, int* returned, Pe
 int Size(const Problem& problem, bool backward, int algorithm, size_t* bytes) {
   if (int status = problem.Check(); status != kSuccess) return status;
   const std::vector<int64_t> memory = problem.Memory(backward);
-  if (bytes == nullptr || algorithm < 0 || algorithm >= static_cast<int>(memory.size())) return Fail("an unknown algorithm");
+  if (bytes == nullptr || algorithm < 0 || algorithm >= static_cast<int>(memory.size()))
+    return Fail("an unknown algorithm");
   if (memory[algorithm] < 0) return Fail("an algorithm that does not do this", kNotSupported);
   *bytes = static_cast<size_t>(memory[algorithm]);
   return kSuccess;
@@ -251,8 +249,8 @@ int GetBackwardDataAlgorithm(Handle handle, FilterDescriptor w, TensorDescriptor
   if (!Lives(handle)) return Fail("no handle");
   return Rank({dx, w, convolution, dy}, true, requested, returned, results);
 }
-int GetBackwardDataWorkspaceSize(Handle handle, FilterDescriptor w, TensorDescriptor dy, ConvolutionDescriptor convolution,
-                                 TensorDescriptor dx, int algorithm, size_t* bytes) {
+int GetBackwardDataWorkspaceSize(Handle handle, FilterDescriptor w, TensorDescriptor dy,
+                                 ConvolutionDescriptor convolution, TensorDescriptor dx, int algorithm, size_t* bytes) {
   if (!Lives(handle)) return Fail("no handle");
   return Size({dx, w, convolution, dy}, true, algorithm, bytes);
 }
@@ -267,127 +265,6 @@ void* Host(const void* device, int64_t elements, int type) {
   if (device == nullptr || reinterpret_cast<uintptr_t>(device) % 16 != 0) return nullptr;
   return state->host.address(device, elements * Bytes(type));
 }
-
-// All that the computations of one call read and write; descriptors are copied: they may be gone when the stream gets there.
-struct Work {
-  TensorStruct x, y, z;
-  FilterStruct w;
-  ConvolutionStruct convolution;
-  void *x_data = nullptr, *y_data = nullptr;
-  const void *w_data = nullptr, *z_data = nullptr, *bias = nullptr;
-  void* workspace = nullptr;
-  int64_t workspace_bytes = 0;
-  double beta = 0;
-  bool has_relu = false;
-
-  double Weight(int64_t k, int64_t c, const std::vector<int>& at) const {
-    int64_t index = k;
-    if (w.format == kChannelsFirst) index = index * w.dims[1] + c;
-    for (size_t i = 0; i < at.size(); ++i) index = index * w.dims[i + 2] + at[i];
-    if (w.format == kChannelsLast) index = index * w.dims[1] + c;
-    const double value = nvidia::LoadElement(PlanType(w.type), w_data, index);
-    return Rounded(value);
-  }
-  double Rounded(double value) const {
-    return w.type == kFloat && convolution.math_type != kFmaMath ? nvidia::RoundToTf32(value) : value;
-  }
-  static int64_t At(const TensorStruct& tensor, int n, int c, const std::vector<int>& at) {
-    int64_t index = static_cast<int64_t>(n) * tensor.strides[0] + static_cast<int64_t>(c) * tensor.strides[1];
-    for (size_t i = 0; i < at.size(); ++i) index += static_cast<int64_t>(at[i]) * tensor.strides[i + 2];
-    return index;
-  }
-  static bool Next(std::vector<int>& at, const int* dims) {
-    for (size_t i = at.size(); i-- > 0;) {
-      if (++at[i] < dims[i]) return true;
-      at[i] = 0;
-    }
-    return false;
-  }
-
-  void Forward() const {
-    Scratch();
-    const int spatial = static_cast<int>(x.dims.size()) - 2, group = w.dims[0] / convolution.groups;
-    for (int n = 0; n < y.dims[0]; ++n) {
-      for (int k = 0; k < y.dims[1]; ++k) {
-        std::vector<int> out(spatial, 0);
-        do {
-          double sum = 0;
-          std::vector<int> tap(spatial, 0);
-          do {
-            std::vector<int> in(spatial);
-            bool inside = true;
-            for (int i = 0; i < spatial; ++i) {
-              in[i] = out[i] * convolution.strides[i] - convolution.pads[i] + tap[i] * convolution.dilations[i];
-              inside &= in[i] >= 0 && in[i] < x.dims[i + 2];
-            }
-            if (!inside) continue;
-            for (int c = 0; c < w.dims[1]; ++c) {
-              sum += Weight(k, c, tap) *
-                     Rounded(nvidia::LoadElement(PlanType(x.type), x_data, At(x, n, k / group * w.dims[1] + c, in)));
-            }
-          } while (Next(tap, w.dims.data() + 2));
-          Store(y, y_data, n, k, out, sum);
-        } while (Next(out, y.dims.data() + 2));
-      }
-    }
-  }
-
-  void BackwardData() const {
-    Scratch();
-    const int spatial = static_cast<int>(x.dims.size()) - 2, group = w.dims[0] / convolution.groups;
-    for (int n = 0; n < x.dims[0]; ++n) {
-      for (int c = 0; c < x.dims[1]; ++c) {
-        std::vector<int> at(spatial, 0);
-        do {
-          double sum = 0;
-          std::vector<int> tap(spatial, 0);
-          do {
-            std::vector<int> out(spatial);
-            bool inside = true;
-            for (int i = 0; i < spatial; ++i) {
-              const int from = at[i] + convolution.pads[i] - tap[i] * convolution.dilations[i];
-              out[i] = from / convolution.strides[i];
-              inside &= from >= 0 && from % convolution.strides[i] == 0 && out[i] < y.dims[i + 2];
-            }
-            if (!inside) continue;
-            const int first = c / w.dims[1] * group;
-            for (int k = first; k < first + group; ++k) {
-              sum += Weight(k, c % w.dims[1], tap) *
-                     Rounded(nvidia::LoadElement(PlanType(y.type), y_data, At(y, n, k, out)));
-            }
-          } while (Next(tap, w.dims.data() + 2));
-          Store(x, x_data, n, c, at, sum);
-        } while (Next(at, x.dims.data() + 2));
-      }
-    }
-  }
-
-  void AddBias() const {
-    for (int n = 0; n < x.dims[0]; ++n) {
-      for (int c = 0; c < x.dims[1]; ++c) {
-        std::vector<int> at(x.dims.size() - 2, 0);
-        do {
-          const int64_t index = At(x, n, c, at);
-          nvidia::StoreElement(PlanType(x.type), x_data, index,
-                               nvidia::LoadElement(PlanType(x.type), x_data, index) +
-                                   nvidia::LoadElement(PlanType(x.type), bias, c));
-        } while (Next(at, x.dims.data() + 2));
-      }
-    }
-  }
-
- private:
-  void Scratch() const {
-    if (workspace_bytes > 0) std::memset(workspace, 0x5a, workspace_bytes);
-  }
-  void Store(const TensorStruct& tensor, void* data, int n, int c, const std::vector<int>& at, double value) const {
-    const plan::DataType type = PlanType(tensor.type);
-    if (beta != 0) value += beta * nvidia::LoadElement(type, z_data, At(z, n, c, at));
-    if (bias != nullptr) value += nvidia::LoadElement(type, bias, c);
-    if (has_relu) value = value > 0 ? value : 0;
-    nvidia::StoreElement(type, data, At(tensor, n, c, at), value);
-  }
-};
 
 // What Forward, BiasActivationForward and BackwardData check alike.
 int Begin(Handle handle, const Problem& problem, bool backward, const void* alpha, const void* beta, const void* x,
@@ -404,7 +281,8 @@ int Begin(Handle handle, const Problem& problem, bool backward, const void* alph
   work.y_data = Host(y, Span(work.y), work.y.type);
   work.w_data = Host(w, Count(work.w.dims), work.w.type);
   if (needed > 0) work.workspace = state->host.address(workspace, static_cast<int64_t>(needed));
-  if (work.x_data == nullptr || work.y_data == nullptr || work.w_data == nullptr || (needed > 0 && work.workspace == nullptr)) {
+  if (work.x_data == nullptr || work.y_data == nullptr || work.w_data == nullptr ||
+      (needed > 0 && work.workspace == nullptr)) {
     return Fail("an address that is null, misaligned or no memory", kExecutionFailed);
   }
   work.workspace_bytes = static_cast<int64_t>(needed);
@@ -414,12 +292,12 @@ int Begin(Handle handle, const Problem& problem, bool backward, const void* alph
   return kSuccess;
 }
 
-int Forward(Handle handle, const void* alpha, TensorDescriptor x_desc, const void* x, FilterDescriptor w_desc, const void* w,
-            ConvolutionDescriptor convolution, int algorithm, void* workspace, size_t bytes, const void* beta,
-            TensorDescriptor y_desc, void* y) {
+int Forward(Handle handle, const void* alpha, TensorDescriptor x_desc, const void* x, FilterDescriptor w_desc,
+            const void* w, ConvolutionDescriptor convolution, int algorithm, void* workspace, size_t bytes,
+            const void* beta, TensorDescriptor y_desc, void* y) {
   Work work;
-  if (int status = Begin(handle, {x_desc, w_desc, convolution, y_desc}, false, alpha, beta, x, w, y, algorithm, workspace,
-                         bytes, work);
+  if (int status = Begin(handle, {x_desc, w_desc, convolution, y_desc}, false, alpha, beta, x, w, y, algorithm,
+                         workspace, bytes, work);
       status != kSuccess) {
     return status;
   }
@@ -432,20 +310,24 @@ bool IsBias(const TensorStruct* bias, int channels, size_t rank, int type) {
   return Count(bias->dims) == channels && (channels == 1 || bias->strides[1] == 1);
 }
 
-int BiasActivationForward(Handle handle, const void* alpha1, TensorDescriptor x_desc, const void* x, FilterDescriptor w_desc,
-                          const void* w, ConvolutionDescriptor convolution, int algorithm, void* workspace, size_t bytes,
-                          const void* alpha2, TensorDescriptor z_desc, const void* z, TensorDescriptor bias_desc,
-                          const void* bias, ActivationDescriptor activation, TensorDescriptor y_desc, void* y) {
+int BiasActivationForward(Handle handle, const void* alpha1, TensorDescriptor x_desc, const void* x,
+                          FilterDescriptor w_desc, const void* w, ConvolutionDescriptor convolution, int algorithm,
+                          void* workspace, size_t bytes, const void* alpha2, TensorDescriptor z_desc, const void* z,
+                          TensorDescriptor bias_desc, const void* bias, ActivationDescriptor activation,
+                          TensorDescriptor y_desc, void* y) {
   Work work;
   if (!Lives(activation)) return Fail("no activation");
-  if (activation->mode != kRelu && activation->mode != kIdentity) return Fail("an activation that is not fused", kNotSupported);
-  if (activation->mode == kIdentity && algorithm != kImplicitPrecompGemm) return Fail("identity with another algorithm", kNotSupported);
-  if (int status = Begin(handle, {x_desc, w_desc, convolution, y_desc}, false, alpha1, alpha2, x, w, y, algorithm, workspace,
-                         bytes, work);
+  if (activation->mode != kRelu && activation->mode != kIdentity)
+    return Fail("an activation that is not fused", kNotSupported);
+  if (activation->mode == kIdentity && algorithm != kImplicitPrecompGemm)
+    return Fail("identity with another algorithm", kNotSupported);
+  if (int status = Begin(handle, {x_desc, w_desc, convolution, y_desc}, false, alpha1, alpha2, x, w, y, algorithm,
+                         workspace, bytes, work);
       status != kSuccess) {
     return status;
   }
-  if (!Lives(z_desc) || z_desc->type != y_desc->type || z_desc->dims != y_desc->dims || z_desc->strides != y_desc->strides) {
+  if (!Lives(z_desc) || z_desc->type != y_desc->type || z_desc->dims != y_desc->dims ||
+      z_desc->strides != y_desc->strides) {
     return Fail("z is not described as y is");
   }
   if (!IsBias(bias_desc, y_desc->dims[1], y_desc->dims.size(), y_desc->type)) return Fail("a bias that does not fit");
@@ -461,8 +343,8 @@ int BackwardData(Handle handle, const void* alpha, FilterDescriptor w_desc, cons
                  const void* dy, ConvolutionDescriptor convolution, int algorithm, void* workspace, size_t bytes,
                  const void* beta, TensorDescriptor dx_desc, void* dx) {
   Work work;
-  if (int status = Begin(handle, {dx_desc, w_desc, convolution, dy_desc}, true, alpha, beta, dx, w, dy, algorithm, workspace,
-                         bytes, work);
+  if (int status = Begin(handle, {dx_desc, w_desc, convolution, dy_desc}, true, alpha, beta, dx, w, dy, algorithm,
+                         workspace, bytes, work);
       status != kSuccess) {
     return status;
   }
@@ -473,7 +355,8 @@ int BackwardData(Handle handle, const void* alpha, FilterDescriptor w_desc, cons
 int AddTensor(Handle handle, const void* alpha, TensorDescriptor a_desc, const void* a, const void* beta,
               TensorDescriptor c_desc, void* c) {
   if (!Lives(handle) || !Lives(c_desc) || alpha == nullptr || beta == nullptr) return Fail("a null argument");
-  if (*static_cast<const float*>(alpha) != 1 || *static_cast<const float*>(beta) != 1) return Fail("factors", kNotSupported);
+  if (*static_cast<const float*>(alpha) != 1 || *static_cast<const float*>(beta) != 1)
+    return Fail("factors", kNotSupported);
   if (!IsBias(a_desc, c_desc->dims[1], c_desc->dims.size(), c_desc->type)) return Fail("a bias that does not fit");
   Work work;
   work.x = *c_desc;

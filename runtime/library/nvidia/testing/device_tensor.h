@@ -1,4 +1,5 @@
-// For tests of NVIDIA's libraries: tensors between guard bytes, and a run through Query, Prepare and Run on a CUDA target.
+// For tests of NVIDIA's libraries: tensors between guard bytes, and a run through Query, Prepare and Run on a CUDA
+// target.
 #pragma once
 
 #include <cstdint>

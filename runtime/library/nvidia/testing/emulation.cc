@@ -26,7 +26,8 @@ uint16_t DoubleToHalf(double value) {
   if (value >= 65536) return sign | 0x7c00;
   if (value < std::ldexp(1, -14)) return sign | static_cast<uint16_t>(std::ldexp(value, 24));
   const int exponent = std::ilogb(value);
-  return sign | static_cast<uint16_t>(((exponent + 15) << 10) + static_cast<int>(std::ldexp(value, 10 - exponent)) - 1024);
+  return sign |
+         static_cast<uint16_t>(((exponent + 15) << 10) + static_cast<int>(std::ldexp(value, 10 - exponent)) - 1024);
 }
 
 }  // namespace
@@ -48,7 +49,8 @@ double LoadElement(plan::DataType type, const void* base, int64_t index) {
       std::memcpy(&value, bytes + index * 4, 4);
       return value;
     }
-    default: break;
+    default:
+      break;
   }
   uint16_t value;
   std::memcpy(&value, bytes + index * 2, 2);
@@ -58,13 +60,16 @@ double LoadElement(plan::DataType type, const void* base, int64_t index) {
 void StoreElement(plan::DataType type, void* base, int64_t index, double value) {
   char* bytes = static_cast<char*>(base);
   switch (type) {
-    case plan::F64: std::memcpy(bytes + index * 8, &value, 8); return;
+    case plan::F64:
+      std::memcpy(bytes + index * 8, &value, 8);
+      return;
     case plan::F32: {
       const float narrow = static_cast<float>(value);
       std::memcpy(bytes + index * 4, &narrow, 4);
       return;
     }
-    default: break;
+    default:
+      break;
   }
   const uint16_t narrow =
       type == plan::F16

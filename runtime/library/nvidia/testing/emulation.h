@@ -14,8 +14,8 @@
 namespace plimsoll::runtime::nvidia {
 
 struct EmulationHost {
-  // Where the host finds `bytes` bytes of device memory; null where they are no device memory (the call then fails as an
-  // illegal address would). Default: the same address.
+  // Where the host finds `bytes` bytes of device memory; null where they are no device memory (the call then fails as
+  // an illegal address would). Default: the same address.
   std::function<void*(const void* device, int64_t bytes)> address = [](const void* device, int64_t) {
     return const_cast<void*>(device);
   };
