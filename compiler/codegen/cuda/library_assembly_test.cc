@@ -30,20 +30,23 @@ std::string Matmul(const std::string& type, int64_t m, int64_t k, int64_t n, con
   return absl::StrCat("matmul { ", Desc("a", type, {m, k}), Desc("b", type, {k, n}, b_strides),
                       Desc("dst", result.empty() ? type : result, {m, n}), more, "}");
 }
-std::string Convolution(const std::string& type, int64_t in, int64_t out, int64_t groups, int64_t kernel, bool channels_last,
-                        const std::string& more = "") {
+std::string Convolution(const std::string& type, int64_t in, int64_t out, int64_t groups, int64_t kernel,
+                        bool channels_last, const std::string& more = "") {
   const int64_t pad = kernel / 2, size = 56;
   auto strides = [&](int64_t c) {
     return channels_last ? std::vector<int64_t>{c * size * size, 1, c * size, c} : std::vector<int64_t>{};
   };
   return absl::StrCat("convolution { ", Desc("src", type, {4, in, size, size}, strides(in)),
-                      Desc("weights", type, {out, in / groups, kernel, kernel}), Desc("dst", type, {4, out, size, size}, strides(out)),
-                      "pads_begin: [", pad, ", ", pad, "] pads_end: [", pad, ", ", pad, "] groups: ", groups, " ", more, "}");
+                      Desc("weights", type, {out, in / groups, kernel, kernel}),
+                      Desc("dst", type, {4, out, size, size}, strides(out)), "pads_begin: [", pad, ", ", pad,
+                      "] pads_end: [", pad, ", ", pad, "] groups: ", groups, " ", more, "}");
 }
 
 // Every skeleton, the tiles and types that models take, post-ops of all weights.
 std::vector<std::string> Representative() {
-  const std::string chain = "post_ops { function: \"gelu_erf\" } post_ops { kind: BINARY function: \"add\" operand { dtype: $0 dims: 1 dims: 1 } } ";
+  const std::string chain =
+      "post_ops { function: \"gelu_erf\" } post_ops { kind: BINARY function: \"add\" operand { dtype: $0 dims: 1 dims: "
+      "1 } } ";
   std::vector<std::string> ops;
   for (const char* type : {"F32", "F16", "BF16", "F64"}) {
     for (int64_t size : {64, 512, 4096}) ops.push_back(Matmul(type, size, size, size));
@@ -58,25 +61,30 @@ std::vector<std::string> Representative() {
       ops.push_back(Convolution(type, 64, 128, 1, 3, channels_last, "post_ops { function: \"mish\" }"));
       ops.push_back(Convolution(type, 64, 64, 64, 5, channels_last, "post_ops { function: \"hard_swish\" }"));
     }
-    ops.push_back(absl::StrCat("pool { kind: MAX ", Desc("src", type, {8, 64, 112, 112}), Desc("dst", type, {8, 64, 56, 56}),
+    ops.push_back(absl::StrCat("pool { kind: MAX ", Desc("src", type, {8, 64, 112, 112}),
+                               Desc("dst", type, {8, 64, 56, 56}),
                                "kernel: [3, 3] strides: [2, 2] pads_begin: [1, 1] pads_end: [1, 1] }"));
   }
   for (const char* type : {"F32", "BF16"})
     for (int64_t queries : {1, 1024})
       for (int64_t size : {64, 128, 256})
-        ops.push_back(absl::StrCat("attention { ", Desc("q", type, {2, 16, queries, size}), Desc("k", type, {2, 4, 1024, size}),
-                                   Desc("v", type, {2, 4, 1024, size}), Desc("mask", type, {1, 1, queries, 1024}),
-                                   Desc("dst", type, {2, 16, queries, size}, {16 * queries * size, size, 16 * size, 1}), "scale: 0.125 }"));
+        ops.push_back(absl::StrCat(
+            "attention { ", Desc("q", type, {2, 16, queries, size}), Desc("k", type, {2, 4, 1024, size}),
+            Desc("v", type, {2, 4, 1024, size}), Desc("mask", type, {1, 1, queries, 1024}),
+            Desc("dst", type, {2, 16, queries, size}, {16 * queries * size, size, 16 * size, 1}), "scale: 0.125 }"));
   ops.push_back(Matmul("F8E4M3FN", 512, 512, 512));
-  ops.push_back(Matmul("U8", 512, 512, 512, "has_a_zero_point: true has_b_zero_point: true b_zero_point_per_column: true ", {}, "I32"));
+  ops.push_back(Matmul("U8", 512, 512, 512,
+                       "has_a_zero_point: true has_b_zero_point: true b_zero_point_per_column: true ", {}, "I32"));
   ops.push_back(Matmul("I64", 512, 512, 512));
   for (const char* cell : {"LSTM", "GRU", "LINEAR_BEFORE_RESET_GRU", "VANILLA_TANH", "VANILLA_RELU"})
     for (int64_t batch : {1, 500})
-      ops.push_back(absl::StrCat("recurrent { cell: ", cell, " direction: \"bidirectional\" sequence: 100 batch: ", batch,
-                                 " input_size: 128 hidden_size: 256 has_bias: true has_initial_h: true }"));
-  ops.push_back("recurrent { direction: \"forward\" sequence: 100 batch: 1 input_size: 128 hidden_size: 256 has_bias: true quantized: I8 }");
-  ops.push_back(absl::StrCat("pack { ", Desc("from", "F16", {4096, 512}), "target { matmul { ", Desc("b", "F16", {4096, 512}, {1, 4096}),
-                             " } } operand: 1 }"));
+      ops.push_back(absl::StrCat("recurrent { cell: ", cell, " direction: \"bidirectional\" sequence: 100 batch: ",
+                                 batch, " input_size: 128 hidden_size: 256 has_bias: true has_initial_h: true }"));
+  ops.push_back(
+      "recurrent { direction: \"forward\" sequence: 100 batch: 1 input_size: 128 hidden_size: 256 has_bias: true "
+      "quantized: I8 }");
+  ops.push_back(absl::StrCat("pack { ", Desc("from", "F16", {4096, 512}), "target { matmul { ",
+                             Desc("b", "F16", {4096, 512}, {1, 4096}), " } } operand: 1 }"));
   return ops;
 }
 

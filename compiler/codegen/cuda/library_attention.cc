@@ -18,7 +18,8 @@ absl::StatusOr<LibraryKernel> PlanAttention(const plan::Attention& op, const Cud
   const int64_t batch = q->dims[0], heads = q->dims[1], queries = q->dims[2], size = q->dims[3], groups = k->dims[1],
                 keys = k->dims[2], value_size = v->dims[3];
   if (k->dims[0] != batch || v->dims[0] != batch || v->dims[1] != groups || v->dims[2] != keys || k->dims[3] != size ||
-      dst->dims != std::vector<int64_t>{batch, heads, queries, value_size} || (groups == 0 ? heads > 0 : heads % groups != 0))
+      dst->dims != std::vector<int64_t>{batch, heads, queries, value_size} ||
+      (groups == 0 ? heads > 0 : heads % groups != 0))
     return absl::InvalidArgumentError("attention's shapes do not agree");
   device::Attention attention = {};
   attention.mask = device::kNone;
@@ -41,7 +42,8 @@ absl::StatusOr<LibraryKernel> PlanAttention(const plan::Attention& op, const Cud
   kernel.read_only = (uint64_t{1} << attention.destination) - 1;
   if (dst->elements() == 0) return kernel;
   if (size > 256 || value_size > 256)
-    return absl::UnimplementedError(absl::StrCat("attention with ", std::max(size, value_size), " elements a head: 256 are the most"));
+    return absl::UnimplementedError(
+        absl::StrCat("attention with ", std::max(size, value_size), " elements a head: 256 are the most"));
   attention.batch = static_cast<int>(batch);
   attention.heads = static_cast<int>(heads);
   attention.groups = static_cast<int>(groups);

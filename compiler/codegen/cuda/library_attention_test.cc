@@ -17,8 +17,8 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 struct Case {
   int64_t batch, heads, groups, queries, keys, size, value_size;
   plan::DataType type = plan::F32;
-  Dims mask;                 // empty: none
-  bool exchanged = false;    // heads and sequence, in memory
+  Dims mask;               // empty: none
+  bool exchanged = false;  // heads and sequence, in memory
 };
 
 plan::Attention Attention(const Case& c) {
@@ -43,7 +43,8 @@ void Check(const Case& c, bool zero_if_nan = false, const std::function<void(Ope
   const plan::Attention& a = op.attention();
   const std::string what = a.ShortDebugString();
   std::mt19937 random(3);
-  Operand q = RandomOperand(a.q(), random), k = RandomOperand(a.k(), random), v = RandomOperand(a.v(), random), dst = RandomOperand(a.dst(), random), mask;
+  Operand q = RandomOperand(a.q(), random), k = RandomOperand(a.k(), random), v = RandomOperand(a.v(), random),
+          dst = RandomOperand(a.dst(), random), mask;
   std::vector<Operand*> operands{&q, &k, &v};
   if (a.has_mask()) {
     mask = RandomOperand(a.mask(), random);
@@ -63,12 +64,14 @@ void Check(const Case& c, bool zero_if_nan = false, const std::function<void(Ope
     double most = -kInfinity, total = 0;
     for (int64_t t = 0; t < c.keys; ++t) {
       for (int64_t d = 0; d < c.size; ++d)
-        scores[t] += q.at(Place(StridesOf(a.q()), {at[0], at[1], at[2], d})) * k.at(Place(StridesOf(a.k()), {at[0], group, t, d}));
+        scores[t] += q.at(Place(StridesOf(a.q()), {at[0], at[1], at[2], d})) *
+                     k.at(Place(StridesOf(a.k()), {at[0], group, t, d}));
       scores[t] *= a.scale();
       if (a.has_mask()) {
         const Dims full{at[0], at[1], at[2], t};
         int64_t place = 0;
-        for (size_t i = 0; i < c.mask.size(); ++i) place += (c.mask[i] == 1 ? 0 : full[4 - c.mask.size() + i]) * mask_strides[i];
+        for (size_t i = 0; i < c.mask.size(); ++i)
+          place += (c.mask[i] == 1 ? 0 : full[4 - c.mask.size() + i]) * mask_strides[i];
         scores[t] += mask.at(place);
       }
       most = std::max(most, scores[t]);
@@ -76,11 +79,14 @@ void Check(const Case& c, bool zero_if_nan = false, const std::function<void(Ope
     for (double& score : scores) total += score = std::exp(score - most);
     for (int64_t e = 0; e < c.value_size; ++e) {
       double want = 0;
-      for (int64_t t = 0; t < c.keys; ++t) want += scores[t] / total * v.at(Place(StridesOf(a.v()), {at[0], group, t, e}));
+      for (int64_t t = 0; t < c.keys; ++t)
+        want += scores[t] / total * v.at(Place(StridesOf(a.v()), {at[0], group, t, e}));
       const double got = dst.at(Place(StridesOf(a.dst()), {at[0], at[1], at[2], e}));
       if (std::isnan(want)) {
-        if (zero_if_nan) ASSERT_EQ(got, 0) << what << " at " << absl::StrJoin(at, ",");
-        else ASSERT_TRUE(std::isnan(got)) << what << " at " << absl::StrJoin(at, ",");
+        if (zero_if_nan)
+          ASSERT_EQ(got, 0) << what << " at " << absl::StrJoin(at, ",");
+        else
+          ASSERT_TRUE(std::isnan(got)) << what << " at " << absl::StrJoin(at, ",");
         continue;
       }
       ASSERT_NEAR(got, want, 4e-6 + 2 * Epsilon(c.type)) << what << " at " << absl::StrJoin(at, ",") << "," << e;
@@ -110,7 +116,8 @@ TEST(Attention, ElementTypesGroupsAndValueSizes) {
 
 TEST(Attention, MasksBroadcast) {
   for (int64_t queries : {2, 20})
-    for (const Dims& mask : std::vector<Dims>{{2, 2, queries, 40}, {2, 1, queries, 40}, {queries, 40}, {2, 1, 1, 40}, {1, 2, queries, 1}})
+    for (const Dims& mask :
+         std::vector<Dims>{{2, 2, queries, 40}, {2, 1, queries, 40}, {queries, 40}, {2, 1, 1, 40}, {1, 2, queries, 1}})
       Check({2, 2, 2, queries, 40, 8, 8, plan::F32, mask});
 }
 
@@ -121,7 +128,10 @@ TEST(Attention, MasksThatForbid) {
       Check({1, 2, 2, queries, 80, 8, 8, plan::F32, {queries, 80}}, zero, [&](Operand& mask) {
         for (int64_t row = 0; row < queries; ++row)
           for (int64_t key = 0; key < 80; ++key) {
-            const bool forbidden = row % 4 == 0 ? key > row : row % 4 == 1 ? key < 40 : row % 4 == 2 ? row == 2 || key % 2 == 0 : false;
+            const bool forbidden = row % 4 == 0   ? key > row
+                                   : row % 4 == 1 ? key < 40
+                                   : row % 4 == 2 ? row == 2 || key % 2 == 0
+                                                  : false;
             mask.set(row * 80 + key, forbidden ? -kInfinity : 0);
           }
       });

@@ -35,16 +35,17 @@ namespace {
 constexpr char kPrefix[] = "plimsoll_device_";
 constexpr unsigned kGlobal = 1, kShared = 3;
 
-// What the description's constants make of the library's templates: loops over dims and tiles are unrolled, arrays become
-// registers.
+// What the description's constants make of the library's templates: loops over dims and tiles are unrolled, arrays
+// become registers.
 void Specialize(llvm::Module& module, llvm::TargetMachine& machine) {
   Analyses analyses(machine);
   llvm::ModulePassManager passes;
-  llvm::cantFail(analyses.builder.parsePassPipeline(
-      passes, "always-inline,globaldce,function(sroa<modify-cfg>,early-cse<memssa>,simplifycfg,instcombine<no-verify-fixpoint>)"));
+  llvm::cantFail(analyses.builder.parsePassPipeline(passes,
+                                                    "always-inline,globaldce,function(sroa<modify-cfg>,early-cse<"
+                                                    "memssa>,simplifycfg,instcombine<no-verify-fixpoint>)"));
   for (int round = 0; round < 2; ++round) {
-    passes.addPass(llvm::createModuleToFunctionPassAdaptor(
-        analyses.builder.buildFunctionSimplificationPipeline(llvm::OptimizationLevel::O3, llvm::ThinOrFullLTOPhase::None)));
+    passes.addPass(llvm::createModuleToFunctionPassAdaptor(analyses.builder.buildFunctionSimplificationPipeline(
+        llvm::OptimizationLevel::O3, llvm::ThinOrFullLTOPhase::None)));
   }
   passes.run(module, analyses.modules);
 }
@@ -74,8 +75,8 @@ void EmitLibraryKernel(llvm::Module& module, const std::string& symbol, const Li
   auto* description = new llvm::GlobalVariable(module, bytes->getType(), /*isConstant=*/true,
                                                llvm::GlobalValue::PrivateLinkage, bytes, symbol + "_description");
   description->setAlignment(llvm::Align(8));
-  auto callee = module.getOrInsertFunction(
-      kPrefix + kernel.function, llvm::FunctionType::get(b.getVoidTy(), {b.getPtrTy(), b.getPtrTy()}, false));
+  auto callee = module.getOrInsertFunction(kPrefix + kernel.function,
+                                           llvm::FunctionType::get(b.getVoidTy(), {b.getPtrTy(), b.getPtrTy()}, false));
   b.CreateCall(callee, {description, operands});
   b.CreateRetVoid();
   AnnotateKernel(*entry, kernel.threads, kernel.blocks_of_multiprocessor);
@@ -101,7 +102,8 @@ absl::Status LinkDeviceLibrary(llvm::Module& module, llvm::TargetMachine& machin
     if (function.isDeclaration()) continue;
     for (const char* attribute : {"target-cpu", "target-features", "no-builtins"}) function.removeFnAttr(attribute);
     function.setComdat(nullptr);
-    for (llvm::Instruction& instruction : llvm::instructions(function))  // a warp's instructions stay where all lanes are
+    for (llvm::Instruction& instruction :
+         llvm::instructions(function))  // a warp's instructions stay where all lanes are
       if (auto* call = llvm::dyn_cast<llvm::CallInst>(&instruction); call && call->isInlineAsm()) call->setConvergent();
     if (!function.hasFnAttribute(llvm::Attribute::AlwaysInline)) continue;
     function.setLinkage(llvm::GlobalValue::InternalLinkage);

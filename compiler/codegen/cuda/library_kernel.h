@@ -1,5 +1,5 @@
-// Kernels of library operations: which function of the device library (device/) computes one, the description that it is
-// specialized by, and the grid.
+// Kernels of library operations: which function of the device library (device/) computes one, the description that it
+// is specialized by, and the grid.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ struct LibraryKernel {
   std::string function;     // of the device library, without its prefix; empty: nothing to compute
   std::string description;  // the bytes of a device:: structure
   int operands = 0;
-  uint64_t read_only = 0;   // bit i: nobody writes operand i while the kernel runs
+  uint64_t read_only = 0;  // bit i: nobody writes operand i while the kernel runs
   int64_t blocks = 0;
   int threads = 256;
   int blocks_of_multiprocessor = 2;  // as many must fit: bounds the registers
@@ -32,17 +32,13 @@ struct LibraryKernel {
 // kUnimplemented: no kernel for it, with the reason. kInvalidArgument: shapes that do not agree.
 absl::StatusOr<LibraryKernel> PlanLibraryKernel(const plan::LibraryOp& op, const CudaTarget& target);
 absl::StatusOr<LibraryKernel> PlanMatmul(const plan::Matmul& op, const CudaTarget& target);
-// `library`: whose packed layout the weights may have.
-absl::StatusOr<LibraryKernel> PlanConvolution(const plan::Convolution& op, const std::string& library, const CudaTarget& target);
+absl::StatusOr<LibraryKernel> PlanConvolution(const plan::Convolution& op, const CudaTarget& target);
 absl::StatusOr<LibraryKernel> PlanDirectConvolution(const plan::Convolution& op, const std::vector<SpatialDim>& dims,
                                                     const std::string& sum, const CudaTarget& target);
 absl::StatusOr<LibraryKernel> PlanPool(const plan::Pool& op, const CudaTarget& target);
 absl::StatusOr<LibraryKernel> PlanRecurrent(const plan::Recurrent& op, const CudaTarget& target);
 absl::StatusOr<LibraryKernel> PlanPack(const plan::Pack& op, const CudaTarget& target);
 absl::StatusOr<LibraryKernel> PlanAttention(const plan::Attention& op, const CudaTarget& target);
-// A convolution's weights as they lie in memory: as given, or in cuDNN's order (library.proto, Pack). kUnimplemented: another
-// library's layout.
-absl::StatusOr<plan::MemoryDesc> UnpackedWeights(const plan::MemoryDesc& weights, const std::string& library);
 // A convolution's bias with the destination's rank but for the batch.
 absl::StatusOr<plan::MemoryDesc> ChannelBias(const plan::Convolution& op);
 

@@ -33,7 +33,8 @@ struct Builder {
   }
   Builder(const Builder&) = delete;
 
-  // When the epilogue is built: what runs along which axis. Order of strides: the factors', the epilogue's views, zeros.
+  // When the epilogue is built: what runs along which axis. Order of strides: the factors', the epilogue's views,
+  // zeros.
   void Connect() {
     batch.strides = {of_first->batch, of_second->batch};
     first.strides = {of_first->outer};
@@ -99,14 +100,16 @@ int64_t SpanOf(const device::Factor& factor, const device::Product& product, con
 // Whether tensor cores take the factors: halves of one type, in pairs that one access brings.
 bool TakesTensorCores(device::Product& product, const CudaTarget& target) {
   const int type = product.left.type;
-  if (target.capability < 80 || type != product.right.type || (type != device::kF16 && type != device::kBF16)) return false;
+  if (target.capability < 80 || type != product.right.type || (type != device::kF16 && type != device::kBF16))
+    return false;
   ChooseAccess(product.left, product, product.rows, 8, 8);
   ChooseAccess(product.right, product, product.columns, 8, 8);
   return product.left.width > 1 && product.right.width > 1;
 }
 
 // Whole waves of blocks, by how well a tile of that size uses a multiprocessor.
-std::string ChooseTile(device::Product& product, const std::string& sum, const CudaTarget& target, LibraryKernel& kernel) {
+std::string ChooseTile(device::Product& product, const std::string& sum, const CudaTarget& target,
+                       LibraryKernel& kernel) {
   struct Tile {
     int size;
     double speed;
@@ -132,12 +135,13 @@ std::string ChooseTile(device::Product& product, const std::string& sum, const C
   // 128 registers, of which two blocks leave no more, are enough for plain matrices of f32.
   const bool plain = product.left.type == device::kF32 && product.right.type == device::kF32 &&
                      product.left.windows + product.right.windows == 0;
-  if (size == 128 && !plain) kernel.blocks_of_multiprocessor = 1;
+  if ((size == 128 && !plain) || sum == "u64") kernel.blocks_of_multiprocessor = 1;
   return absl::StrCat("product", size, "_", sum);
 }
 
 // Few rows: how many threads share a column, so that there are blocks for all multiprocessors.
-std::string ChooseVector(device::Product& product, const std::string& sum, const CudaTarget& target, LibraryKernel& kernel) {
+std::string ChooseVector(device::Product& product, const std::string& sum, const CudaTarget& target,
+                         LibraryKernel& kernel) {
   const int most_columns = sum == "f32" || sum == "u32" ? 4 : 2;  // 16 bytes of sums
   device::Factor &left = product.left, &right = product.right;
   ChooseAccess(right, product, product.columns, 16, most_columns);
@@ -152,7 +156,8 @@ std::string ChooseVector(device::Product& product, const std::string& sum, const
     return product.batch.count * ((product.columns.count + of_block - 1) / of_block);
   };
   int64_t splits = right.inner_fast ? 32 : 8;
-  while (splits < kThreads && blocks(splits) < target.multiprocessors && 4 * splits * steps <= product.inner.count) splits *= 2;
+  while (splits < kThreads && blocks(splits) < target.multiprocessors && 4 * splits * steps <= product.inner.count)
+    splits *= 2;
   while (splits > 1 && (splits / 2) * steps >= product.inner.count) splits /= 2;
   product.splits = static_cast<int>(splits);
   kernel.blocks = blocks(splits);
@@ -174,8 +179,7 @@ absl::StatusOr<LibraryKernel> Choose(Builder& builder, const std::string& sum, c
     kernel.read_only |= uint64_t{1} << factor->operand;
     if (factor->zero_operand != device::kNone) kernel.read_only |= uint64_t{1} << factor->zero_operand;
   }
-  if (product.epilogue.bias.operand != device::kNone)
-    kernel.read_only |= uint64_t{1} << product.epilogue.bias.operand;
+  if (product.epilogue.bias.operand != device::kNone) kernel.read_only |= uint64_t{1} << product.epilogue.bias.operand;
   if (rows * columns * batch == 0 || product.rows.count == 0 || product.columns.count == 0) return kernel;
 
   std::string function;
@@ -196,7 +200,8 @@ absl::StatusOr<LibraryKernel> Choose(Builder& builder, const std::string& sum, c
   int64_t span = std::max(SpanOf(product.left, product, product.rows), SpanOf(product.right, product, product.columns));
   for (device::View* view : builder.epilogue.views) {
     view->width = width_of(*view, width) == width ? width : 1;
-    span = std::max(span, Span(product.batch, view->batch) + Span(product.rows, view->row) + Span(product.columns, view->column));
+    span = std::max(
+        span, Span(product.batch, view->batch) + Span(product.rows, view->row) + Span(product.columns, view->column));
   }
   kernel.function = absl::StrCat(function, span < (int64_t{1} << 30) ? "_i32" : "_i64");
   kernel.description.assign(reinterpret_cast<const char*>(&product), sizeof(product));
@@ -216,7 +221,8 @@ absl::StatusOr<LibraryKernel> PlanMatmul(const plan::Matmul& op, const CudaTarge
   if (!sum.ok()) return sum.status();
   const bool floating = IsFloat(a->dtype);
   if (!floating && op.scale() != 0 && op.scale() != 1) return absl::UnimplementedError("a scale of an integer product");
-  if ((op.has_a_zero_point() || op.has_b_zero_point()) && (BytesOf(a->dtype) != 1 || BytesOf(b->dtype) != 1 || floating))
+  if ((op.has_a_zero_point() || op.has_b_zero_point()) &&
+      (BytesOf(a->dtype) != 1 || BytesOf(b->dtype) != 1 || floating))
     return absl::UnimplementedError("zero points of other than 8-bit integers");
   const int64_t m = dst->dims[rank - 2], n = dst->dims[rank - 1], k = a->dims[rank - 1];
   if (a->dims[rank - 2] != m || b->dims[rank - 1] != n || b->dims[rank - 2] != k)
@@ -243,11 +249,14 @@ absl::StatusOr<LibraryKernel> PlanMatmul(const plan::Matmul& op, const CudaTarge
   *builder.of_second = {1, static_cast<int>(b->dtype), 1, 0, 0, op.has_b_zero_point() ? zero++ : device::kNone};
   builder.Connect();
   for (int i = 0; i + 2 < rank; ++i) {
-    absl::Status added = AddDim(builder.batch, dst->dims[i], builder.Strides({(*a_strides)[i], (*b_strides)[i]}, i, {0, 0}));
+    absl::Status added =
+        AddDim(builder.batch, dst->dims[i], builder.Strides({(*a_strides)[i], (*b_strides)[i]}, i, {0, 0}));
     if (!added.ok()) return added;
   }
-  absl::Status added = AddDim(builder.first, m, builder.Strides({(*a_strides)[rank - 2]}, rank - 2, {op.a_zero_point_per_row()}));
-  added.Update(AddDim(builder.second, n, builder.Strides({(*b_strides)[rank - 1]}, rank - 1, {op.b_zero_point_per_column()})));
+  absl::Status added =
+      AddDim(builder.first, m, builder.Strides({(*a_strides)[rank - 2]}, rank - 2, {op.a_zero_point_per_row()}));
+  added.Update(
+      AddDim(builder.second, n, builder.Strides({(*b_strides)[rank - 1]}, rank - 1, {op.b_zero_point_per_column()})));
   added.Update(AddDim(builder.inner, k, {(*a_strides)[rank - 1], (*b_strides)[rank - 2]}));
   if (!added.ok()) return added;
   return Choose(builder, *sum, "matmul", target);
@@ -268,34 +277,7 @@ absl::StatusOr<plan::MemoryDesc> ChannelBias(const plan::Convolution& op) {
   return bias;
 }
 
-absl::StatusOr<plan::MemoryDesc> UnpackedWeights(const plan::MemoryDesc& weights, const std::string& library) {
-  if (weights.packed_bytes() == 0) return weights;
-  if (library != "cudnn") return absl::UnimplementedError(absl::StrCat("weights in a packed layout of '", library, "'"));
-  plan::MemoryDesc plain = weights;
-  plain.set_packed_bytes(0);
-  plain.clear_strides();
-  auto tensor = TensorOf(plain);
-  if (!tensor.ok()) return tensor.status();
-  const int rank = plain.dims_size();
-  if (rank < 3 || weights.packed_bytes() != tensor->elements() * BytesOf(tensor->dtype))
-    return absl::InvalidArgumentError(absl::StrCat("packed weights of ", weights.packed_bytes(), " bytes"));
-  std::vector<int64_t> strides(rank, 1);  // [d0, spatial..., d1]
-  int64_t stride = tensor->dims[1];
-  for (int i = rank - 1; i >= 2; --i) {
-    strides[i] = stride;
-    stride *= tensor->dims[i];
-  }
-  strides[0] = stride;
-  plain.mutable_strides()->Add(strides.begin(), strides.end());
-  return plain;
-}
-
-absl::StatusOr<LibraryKernel> PlanConvolution(const plan::Convolution& given, const std::string& library,
-                                              const CudaTarget& target) {
-  auto unpacked = UnpackedWeights(given.weights(), library);
-  if (!unpacked.ok()) return unpacked.status();
-  plan::Convolution op = given;
-  *op.mutable_weights() = *std::move(unpacked);
+absl::StatusOr<LibraryKernel> PlanConvolution(const plan::Convolution& op, const CudaTarget& target) {
   const int spatial = op.src().dims_size() - 2;
   if (spatial < 1 || op.dst().dims_size() != spatial + 2 || op.weights().dims_size() != spatial + 2 || op.groups() < 1)
     return absl::InvalidArgumentError("a convolution's source, weights and destination differ in rank, or groups < 1");
@@ -335,7 +317,8 @@ absl::StatusOr<LibraryKernel> PlanConvolution(const plan::Convolution& given, co
   builder.product.epilogue.scale = 1;
   int zero = 2 + op.has_bias();
   *builder.of_first = {0, static_cast<int>(src->dtype), 1, 0, 0, op.has_src_zero_point() ? zero++ : device::kNone};
-  *builder.of_second = {1, static_cast<int>(weights->dtype), 1, 0, 0, op.has_weights_zero_point() ? zero++ : device::kNone};
+  *builder.of_second = {
+      1, static_cast<int>(weights->dtype), 1, 0, 0, op.has_weights_zero_point() ? zero++ : device::kNone};
   const bool zero_per_channel = op.weights_zero_point_per_channel();
 
   // Windows. A dim whose kernel is one element inside of the source moves on by plain strides.
@@ -351,21 +334,25 @@ absl::StatusOr<LibraryKernel> PlanConvolution(const plan::Convolution& given, co
     source.window[source.windows++] = WindowOf((*dims)[i], src->strides[i + 2]);
   }
   builder.Connect();
-  absl::Status added = AddDim(builder.batch, groups,
-                              [&] {  // a group's channels
-                                std::vector<int64_t> strides{in_of_group * src->strides[1],
-                                                             (op.transposed() ? in_of_group : out_of_group) * weights->strides[0]};
-                                for (const auto& by_dim : builder.epilogue.strides) strides.push_back(out_of_group * by_dim[1]);
-                                strides.insert(strides.end(), {0, zero_per_channel ? out_of_group : 0});
-                                return strides;
-                              }());
-  added.Update(AddDim(builder.second, out_of_group, builder.Strides({weights->strides[out_dim]}, 1, {zero_per_channel})));
+  absl::Status added =
+      AddDim(builder.batch, groups,
+             [&] {  // a group's channels
+               std::vector<int64_t> strides{in_of_group * src->strides[1],
+                                            (op.transposed() ? in_of_group : out_of_group) * weights->strides[0]};
+               for (const auto& by_dim : builder.epilogue.strides) strides.push_back(out_of_group * by_dim[1]);
+               strides.insert(strides.end(), {0, zero_per_channel ? out_of_group : 0});
+               return strides;
+             }());
+  added.Update(
+      AddDim(builder.second, out_of_group, builder.Strides({weights->strides[out_dim]}, 1, {zero_per_channel})));
   added.Update(AddDim(builder.first, images, builder.Strides({src->strides[0]}, 0, {0})));
   for (int i = 0; i < spatial; ++i) {
     if (window_of[i] >= 0) source.window[window_of[i]].outer_dim = builder.first.axis->dims;
     added.Update(AddDim(builder.first, dst->dims[i + 2], builder.Strides({outer_strides[i]}, i + 2, {0})));
   }
-  auto add_channels = [&] { added.Update(AddDim(builder.inner, in_of_group, {src->strides[1], weights->strides[1 - out_dim]})); };
+  auto add_channels = [&] {
+    added.Update(AddDim(builder.inner, in_of_group, {src->strides[1], weights->strides[1 - out_dim]}));
+  };
   if (!channels_last) add_channels();
   for (int i = 0; i < spatial; ++i) {
     if (window_of[i] >= 0) source.window[window_of[i]].inner_dim = builder.inner.axis->dims;

@@ -13,18 +13,30 @@ absl::StatusOr<LibraryKernel> PlanRecurrent(const plan::Recurrent& op, const Cud
   if (op.direction() != "forward" && op.direction() != "reverse" && directions == 1)
     return absl::InvalidArgumentError(absl::StrCat("a recurrent layer of direction '", op.direction(), "'"));
   for (int64_t size : {op.sequence(), op.batch(), op.input_size(), op.hidden_size()})
-    if (size < 0 || size >= int64_t{1} << 28) return absl::InvalidArgumentError(absl::StrCat("a recurrent layer's size of ", size));
+    if (size < 0 || size >= int64_t{1} << 28)
+      return absl::InvalidArgumentError(absl::StrCat("a recurrent layer's size of ", size));
   const bool lstm = op.cell() == plan::Recurrent::LSTM;
   if (op.has_initial_c() && !lstm) return absl::InvalidArgumentError("only an LSTM has an initial cell state");
   LibraryKernel kernel;
   kernel.skeleton = "recurrent";
   switch (op.cell()) {
-    case plan::Recurrent::LSTM: kernel.function = "lstm"; break;
-    case plan::Recurrent::GRU: kernel.function = "gru"; break;
-    case plan::Recurrent::LINEAR_BEFORE_RESET_GRU: kernel.function = "linear_before_reset_gru"; break;
-    case plan::Recurrent::VANILLA_TANH: kernel.function = "vanilla_tanh"; break;
-    case plan::Recurrent::VANILLA_RELU: kernel.function = "vanilla_relu"; break;
-    default: return absl::UnimplementedError("a recurrent cell of unknown kind");
+    case plan::Recurrent::LSTM:
+      kernel.function = "lstm";
+      break;
+    case plan::Recurrent::GRU:
+      kernel.function = "gru";
+      break;
+    case plan::Recurrent::LINEAR_BEFORE_RESET_GRU:
+      kernel.function = "linear_before_reset_gru";
+      break;
+    case plan::Recurrent::VANILLA_TANH:
+      kernel.function = "vanilla_tanh";
+      break;
+    case plan::Recurrent::VANILLA_RELU:
+      kernel.function = "vanilla_relu";
+      break;
+    default:
+      return absl::UnimplementedError("a recurrent cell of unknown kind");
   }
   const bool quantized = op.quantized() != plan::DATA_TYPE_UNDEFINED;
   if (quantized && (!lstm || (op.quantized() != plan::I8 && op.quantized() != plan::U8)))
@@ -59,7 +71,8 @@ absl::StatusOr<LibraryKernel> PlanRecurrent(const plan::Recurrent& op, const Cud
   // Rows of the batch that share what a block reads of the weights, while there are multiprocessors without work.
   const int64_t batch = op.batch();
   layer.rows = 1;
-  while (layer.rows < 4 && directions * ((batch + layer.rows - 1) / layer.rows) > target.multiprocessors) layer.rows *= 2;
+  while (layer.rows < 4 && directions * ((batch + layer.rows - 1) / layer.rows) > target.multiprocessors)
+    layer.rows *= 2;
   if (batch * op.hidden_size() > 0) kernel.blocks = directions * ((batch + layer.rows - 1) / layer.rows);
   if (quantized) {
     kernel.function = "quantized_lstm";
@@ -75,10 +88,7 @@ absl::StatusOr<LibraryKernel> PlanPack(const plan::Pack& op, const CudaTarget& t
   if (op.target().has_matmul() && op.operand() == 1) wanted = &op.target().matmul().b();
   if (op.target().has_convolution() && op.operand() == 1) wanted = &op.target().convolution().weights();
   if (wanted == nullptr) return absl::UnimplementedError("only the factors of a product and weights are packed");
-  auto unpacked = op.target().has_convolution() ? UnpackedWeights(*wanted, op.target().library()) : *wanted;
-  if (!unpacked.ok()) return unpacked.status();
-  const plan::MemoryDesc to_desc = *std::move(unpacked);
-  auto from = TensorOf(op.from()), to = TensorOf(to_desc);
+  auto from = TensorOf(op.from()), to = TensorOf(*wanted);
   if (!from.ok()) return from.status();
   if (!to.ok()) return to.status();
   if (from->dims != to->dims || from->dtype != to->dtype)
@@ -91,7 +101,8 @@ absl::StatusOr<LibraryKernel> PlanPack(const plan::Pack& op, const CudaTarget& t
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return to->strides[a] > to->strides[b]; });
   for (size_t dim : order) {
-    if (absl::Status added = AddDim(axis, from->dims[dim], {from->strides[dim], to->strides[dim]}); !added.ok()) return added;
+    if (absl::Status added = AddDim(axis, from->dims[dim], {from->strides[dim], to->strides[dim]}); !added.ok())
+      return added;
   }
   if (absl::Status closed = Close(axis); !closed.ok()) return closed;
   LibraryKernel kernel;
@@ -106,13 +117,20 @@ absl::StatusOr<LibraryKernel> PlanPack(const plan::Pack& op, const CudaTarget& t
 
 absl::StatusOr<LibraryKernel> PlanLibraryKernel(const plan::LibraryOp& op, const CudaTarget& target) {
   switch (op.op_case()) {
-    case plan::LibraryOp::kMatmul: return PlanMatmul(op.matmul(), target);
-    case plan::LibraryOp::kConvolution: return PlanConvolution(op.convolution(), op.library(), target);
-    case plan::LibraryOp::kPool: return PlanPool(op.pool(), target);
-    case plan::LibraryOp::kRecurrent: return PlanRecurrent(op.recurrent(), target);
-    case plan::LibraryOp::kAttention: return PlanAttention(op.attention(), target);
-    case plan::LibraryOp::kPack: return PlanPack(op.pack(), target);
-    default: return absl::UnimplementedError("a library operation without a generated kernel");
+    case plan::LibraryOp::kMatmul:
+      return PlanMatmul(op.matmul(), target);
+    case plan::LibraryOp::kConvolution:
+      return PlanConvolution(op.convolution(), target);
+    case plan::LibraryOp::kPool:
+      return PlanPool(op.pool(), target);
+    case plan::LibraryOp::kRecurrent:
+      return PlanRecurrent(op.recurrent(), target);
+    case plan::LibraryOp::kAttention:
+      return PlanAttention(op.attention(), target);
+    case plan::LibraryOp::kPack:
+      return PlanPack(op.pack(), target);
+    default:
+      return absl::UnimplementedError("a library operation without a generated kernel");
   }
 }
 

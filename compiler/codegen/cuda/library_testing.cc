@@ -17,12 +17,18 @@ struct FloatFormat {
 };
 FloatFormat FormatOf(plan::DataType type) {
   switch (type) {
-    case plan::F16: return {16, 10, 15, true, false};
-    case plan::BF16: return {16, 7, 127, true, false};
-    case plan::F8E4M3FN: return {8, 3, 7, false, false};
-    case plan::F8E4M3FNUZ: return {8, 3, 8, false, true};
-    case plan::F8E5M2: return {8, 2, 15, true, false};
-    default: return {8, 2, 16, false, true};
+    case plan::F16:
+      return {16, 10, 15, true, false};
+    case plan::BF16:
+      return {16, 7, 127, true, false};
+    case plan::F8E4M3FN:
+      return {8, 3, 7, false, false};
+    case plan::F8E4M3FNUZ:
+      return {8, 3, 8, false, true};
+    case plan::F8E5M2:
+      return {8, 2, 15, true, false};
+    default:
+      return {8, 2, 16, false, true};
   }
 }
 
@@ -80,30 +86,44 @@ int TypeBytes(plan::DataType type) {
   switch (type) {
     case plan::I64:
     case plan::U64:
-    case plan::F64: return 8;
+    case plan::F64:
+      return 8;
     case plan::I32:
     case plan::U32:
-    case plan::F32: return 4;
+    case plan::F32:
+      return 4;
     case plan::I16:
     case plan::U16:
     case plan::F16:
-    case plan::BF16: return 2;
-    default: return 1;
+    case plan::BF16:
+      return 2;
+    default:
+      return 1;
   }
 }
 
 double Decode(plan::DataType type, const char* element) {
   switch (type) {
-    case plan::I8: return As<int8_t>(element);
-    case plan::U8: return As<uint8_t>(element);
-    case plan::I16: return As<int16_t>(element);
-    case plan::U16: return As<uint16_t>(element);
-    case plan::I32: return As<int32_t>(element);
-    case plan::U32: return As<uint32_t>(element);
-    case plan::I64: return As<int64_t>(element);
-    case plan::U64: return As<uint64_t>(element);
-    case plan::F32: return As<float>(element);
-    case plan::F64: return As<double>(element);
+    case plan::I8:
+      return As<int8_t>(element);
+    case plan::U8:
+      return As<uint8_t>(element);
+    case plan::I16:
+      return As<int16_t>(element);
+    case plan::U16:
+      return As<uint16_t>(element);
+    case plan::I32:
+      return As<int32_t>(element);
+    case plan::U32:
+      return As<uint32_t>(element);
+    case plan::I64:
+      return As<int64_t>(element);
+    case plan::U64:
+      return As<uint64_t>(element);
+    case plan::F32:
+      return As<float>(element);
+    case plan::F64:
+      return As<double>(element);
     default: {
       uint16_t code = 0;
       std::memcpy(&code, element, TypeBytes(type));
@@ -114,10 +134,14 @@ double Decode(plan::DataType type, const char* element) {
 
 void Encode(plan::DataType type, double value, char* element) {
   switch (type) {
-    case plan::I64: return Put(static_cast<int64_t>(value), element);
-    case plan::U64: return Put(static_cast<uint64_t>(static_cast<int64_t>(value)), element);
-    case plan::F32: return Put(static_cast<float>(value), element);
-    case plan::F64: return Put(value, element);
+    case plan::I64:
+      return Put(static_cast<int64_t>(value), element);
+    case plan::U64:
+      return Put(static_cast<uint64_t>(static_cast<int64_t>(value)), element);
+    case plan::F32:
+      return Put(static_cast<float>(value), element);
+    case plan::F64:
+      return Put(value, element);
     case plan::I8:
     case plan::U8:
     case plan::I16:
@@ -137,15 +161,22 @@ void Encode(plan::DataType type, double value, char* element) {
 
 double Epsilon(plan::DataType type) {
   switch (type) {
-    case plan::F64: return 0x1p-53;
-    case plan::F32: return 0x1p-24;
-    case plan::F16: return 0x1p-11;
-    case plan::BF16: return 0x1p-8;
+    case plan::F64:
+      return 0x1p-53;
+    case plan::F32:
+      return 0x1p-24;
+    case plan::F16:
+      return 0x1p-11;
+    case plan::BF16:
+      return 0x1p-8;
     case plan::F8E4M3FN:
-    case plan::F8E4M3FNUZ: return 0x1p-4;
+    case plan::F8E4M3FNUZ:
+      return 0x1p-4;
     case plan::F8E5M2:
-    case plan::F8E5M2FNUZ: return 0x1p-3;
-    default: return 0;
+    case plan::F8E5M2FNUZ:
+      return 0x1p-3;
+    default:
+      return 0;
   }
 }
 
@@ -264,7 +295,7 @@ bool LibraryKernelRun::NoticesMissingBarrier(const std::vector<Operand*>& operan
   if (!without.ok()) return false;
   std::vector<std::string> want;
   if (!Launch(*device_, operands, written, 1, &want).ok()) return false;
-  for (uint64_t seed = 1; seed <= 8; ++seed) {
+  for (uint64_t seed = 1; seed <= 32; ++seed) {
     std::vector<std::string> got;
     if (!Launch(**without, operands, written, seed, &got).ok() || got != want) return true;
   }
@@ -281,7 +312,12 @@ double ReferencePostOps(const google::protobuf::RepeatedPtrField<plan::PostOp>& 
       value = x + before;
     } else if (op.kind() == plan::PostOp::BINARY) {
       const double y = operand(next++);
-      value = f == "add" ? x + y : f == "mul" ? x * y : f == "sub" ? x - y : f == "div" ? x / y : f == "max" ? std::max(x, y) : std::min(x, y);
+      value = f == "add"   ? x + y
+              : f == "mul" ? x * y
+              : f == "sub" ? x - y
+              : f == "div" ? x / y
+              : f == "max" ? std::max(x, y)
+                           : std::min(x, y);
     } else {
       const std::map<std::string, std::function<double()>> functions = {
           {"relu", [&] { return std::max(x, 0.0); }},

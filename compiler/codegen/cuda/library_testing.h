@@ -41,7 +41,8 @@ void SetDesc(plan::MemoryDesc* desc, plan::DataType type, const Dims& dims, cons
 Dims StridesOf(const plan::MemoryDesc& desc);
 int64_t Count(const Dims& dims);
 Dims DimsOf(const plan::MemoryDesc& desc);
-// Strides of a tensor whose dims lie in memory in the order of `order`, the slowest first; rows `padding` elements longer.
+// Strides of a tensor whose dims lie in memory in the order of `order`, the slowest first; rows `padding` elements
+// longer.
 Dims StridesBy(const Dims& dims, const std::vector<int>& order, int64_t padding = 0);
 int64_t Place(const Dims& strides, const Dims& at);
 // The next position, row-major; false behind the last.
@@ -70,8 +71,8 @@ class LibraryKernelRun {
   std::unique_ptr<EmulatedCuda> device_;
 };
 
-// The post-ops of an element by their definitions, in double precision. `operand`: of a BINARY, by number; `before`: what
-// the destination held.
+// The post-ops of an element by their definitions, in double precision. `operand`: of a BINARY, by number; `before`:
+// what the destination held.
 double ReferencePostOps(const google::protobuf::RepeatedPtrField<plan::PostOp>& list, double value, double before,
                         const std::function<double(int)>& operand);
 

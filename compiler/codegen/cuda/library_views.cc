@@ -28,13 +28,24 @@ struct Function {
   device::PostOp::Function function;
 };
 using P = device::PostOp;
-constexpr Function kEltwise[] = {
-    {"relu", P::kRelu},          {"leaky_relu", P::kLeakyRelu}, {"clip", P::kClip},
-    {"sigmoid", P::kSigmoid},    {"tanh", P::kTanh},            {"gelu_erf", P::kGeluErf},
-    {"gelu_tanh", P::kGeluTanh}, {"silu", P::kSilu},            {"hard_swish", P::kHardSwish},
-    {"elu", P::kElu},            {"softplus", P::kSoftplus},    {"hard_sigmoid", P::kHardSigmoid},
-    {"mish", P::kMish},          {"exp", P::kExp},              {"abs", P::kAbs},
-    {"sqrt", P::kSqrt},          {"square", P::kSquare},        {"linear", P::kLinear}};
+constexpr Function kEltwise[] = {{"relu", P::kRelu},
+                                 {"leaky_relu", P::kLeakyRelu},
+                                 {"clip", P::kClip},
+                                 {"sigmoid", P::kSigmoid},
+                                 {"tanh", P::kTanh},
+                                 {"gelu_erf", P::kGeluErf},
+                                 {"gelu_tanh", P::kGeluTanh},
+                                 {"silu", P::kSilu},
+                                 {"hard_swish", P::kHardSwish},
+                                 {"elu", P::kElu},
+                                 {"softplus", P::kSoftplus},
+                                 {"hard_sigmoid", P::kHardSigmoid},
+                                 {"mish", P::kMish},
+                                 {"exp", P::kExp},
+                                 {"abs", P::kAbs},
+                                 {"sqrt", P::kSqrt},
+                                 {"square", P::kSquare},
+                                 {"linear", P::kLinear}};
 constexpr Function kBinary[] = {{"add", P::kAdd}, {"mul", P::kMul}, {"sub", P::kSub},
                                 {"div", P::kDiv}, {"max", P::kMax}, {"min", P::kMin}};
 
@@ -71,7 +82,8 @@ absl::StatusOr<Tensor> TensorOf(const plan::MemoryDesc& desc, int rank) {
   }
   if (elements >= 1e15 || span >= 1e15) return absl::UnimplementedError("a tensor of 1e15 elements");
   if (rank > 0 && static_cast<int>(tensor.dims.size()) > rank)
-    return absl::InvalidArgumentError(absl::StrCat("an operand of rank ", tensor.dims.size(), " where ", rank, " is the most"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("an operand of rank ", tensor.dims.size(), " where ", rank, " is the most"));
   while (static_cast<int>(tensor.dims.size()) < rank) {
     tensor.dims.insert(tensor.dims.begin(), 1);
     tensor.strides.insert(tensor.strides.begin(), 0);
@@ -86,15 +98,19 @@ int BytesOf(plan::DataType type) {
   switch (type) {
     case plan::I64:
     case plan::U64:
-    case plan::F64: return 8;
+    case plan::F64:
+      return 8;
     case plan::I32:
     case plan::U32:
-    case plan::F32: return 4;
+    case plan::F32:
+      return 4;
     case plan::I16:
     case plan::U16:
     case plan::F16:
-    case plan::BF16: return 2;
-    default: return 1;
+    case plan::BF16:
+      return 2;
+    default:
+      return 1;
   }
 }
 
@@ -108,10 +124,10 @@ absl::StatusOr<std::string> SumType(absl::Span<const plan::DataType> types) {
   const int count = static_cast<int>(types.size());
   if (floats == count) return std::string(wide > 0 ? "f64" : "f32");
   if (integers == count) return std::string(wide > 0 ? "u64" : "u32");
-  return absl::UnimplementedError(absl::StrCat(
-      "elements of types ", absl::StrJoin(types, ", ", [](std::string* out, plan::DataType type) {
-        absl::StrAppend(out, plan::DataType_Name(type));
-      })));
+  return absl::UnimplementedError(
+      absl::StrCat("elements of types ", absl::StrJoin(types, ", ", [](std::string* out, plan::DataType type) {
+                     absl::StrAppend(out, plan::DataType_Name(type));
+                   })));
 }
 
 absl::Status AddDim(AxisStrides& axis, int64_t extent, absl::Span<const int64_t> strides) {
@@ -125,7 +141,9 @@ absl::Status AddDim(AxisStrides& axis, int64_t extent, absl::Span<const int64_t>
 
 absl::Status Close(AxisStrides& axis) {
   device::Axis& a = *axis.axis;
-  auto pinned = [&](int dim) { return std::any_of(axis.window_dims.begin(), axis.window_dims.end(), [&](int* seen) { return *seen == dim; }); };
+  auto pinned = [&](int dim) {
+    return std::any_of(axis.window_dims.begin(), axis.window_dims.end(), [&](int* seen) { return *seen == dim; });
+  };
   for (int i = a.dims - 1; i >= 0; --i)
     if (a.extents[i] == 1 && !pinned(i)) RemoveDim(axis, i);
   for (int i = a.dims - 2; i >= 0; --i) {
@@ -255,7 +273,8 @@ absl::StatusOr<std::vector<SpatialDim>> SpatialDims(const Tensor& source, const 
     if (!list->empty() && list->size() != spatial)
       return absl::InvalidArgumentError("strides, dilations or pads do not match the spatial dimensions");
     for (int64_t value : *list)
-      if (value < -(1 << 24) || value > 1 << 24) return absl::InvalidArgumentError(absl::StrCat("a stride, dilation or pad of ", value));
+      if (value < -(1 << 24) || value > 1 << 24)
+        return absl::InvalidArgumentError(absl::StrCat("a stride, dilation or pad of ", value));
   }
   if (spatial > device::kDims) return absl::UnimplementedError(absl::StrCat("windows of ", spatial, " dims"));
   std::vector<SpatialDim> dims(spatial);
@@ -273,15 +292,23 @@ absl::StatusOr<std::vector<SpatialDim>> SpatialDims(const Tensor& source, const 
     dim.result = destination.dims[i + 2];
     constexpr double kRange = 1LL << 31;
     if (static_cast<double>(dim.outer) * static_cast<double>(dim.result) +
-            static_cast<double>(dilation) * static_cast<double>(dim.kernel) + std::abs(static_cast<double>(pad)) >= kRange)
+            static_cast<double>(dilation) * static_cast<double>(dim.kernel) + std::abs(static_cast<double>(pad)) >=
+        kRange)
       return absl::UnimplementedError("windows at positions beyond 2^31");
   }
   return dims;
 }
 
 device::Window WindowOf(const SpatialDim& dim, int64_t stride) {
-  return {0, 0, static_cast<int>(dim.outer), static_cast<int>(dim.inner), static_cast<int>(dim.constant),
-          static_cast<int>(dim.divisor), static_cast<int>(dim.limit), 0, stride};
+  return {0,
+          0,
+          static_cast<int>(dim.outer),
+          static_cast<int>(dim.inner),
+          static_cast<int>(dim.constant),
+          static_cast<int>(dim.divisor),
+          static_cast<int>(dim.limit),
+          0,
+          stride};
 }
 
 }  // namespace plimsoll::codegen

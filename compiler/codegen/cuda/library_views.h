@@ -57,15 +57,16 @@ absl::StatusOr<std::vector<int64_t>> BroadcastStrides(const Tensor& tensor, absl
 // The epilogue of a contraction under construction: its views and the operands they belong to.
 struct EpilogueBuilder {
   device::Epilogue* epilogue;
-  std::vector<device::View*> views;   // bias, post-op operands, destination
+  std::vector<device::View*> views;           // bias, post-op operands, destination
   std::vector<std::vector<int64_t>> strides;  // of each, by the destination's dims
-  int operands = 0;                   // all of the operation's
+  int operands = 0;                           // all of the operation's
 };
 using PostOps = google::protobuf::RepeatedPtrField<plan::PostOp>;
-// `first`: the number of the operand behind a and b; `zeros`: zero points, which come between the bias and the post-ops.
-// `bias`: null if there is none.
-absl::StatusOr<EpilogueBuilder> BuildEpilogue(const plan::MemoryDesc* bias, const PostOps& post_ops, const Tensor& destination,
-                                              int first, int zeros, bool floating, device::Epilogue* epilogue);
+// `first`: the number of the operand behind a and b; `zeros`: zero points, which come between the bias and the
+// post-ops. `bias`: null if there is none.
+absl::StatusOr<EpilogueBuilder> BuildEpilogue(const plan::MemoryDesc* bias, const PostOps& post_ops,
+                                              const Tensor& destination, int first, int zeros, bool floating,
+                                              device::Epilogue* epilogue);
 
 // A window's way along one spatial dim: position p of the source is seen from position o of the destination at kernel
 // element k where p * divisor = o * outer + k * inner + constant.

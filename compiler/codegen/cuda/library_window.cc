@@ -17,12 +17,13 @@ struct ChannelDim {
   std::vector<int64_t> views;
 };
 
-// The operation's dims sorted onto axes. NHWC: rows are images and positions, columns channels. NCHW: batch images, rows
-// channels, columns positions.
+// The operation's dims sorted onto axes. NHWC: rows are images and positions, columns channels. NCHW: batch images,
+// rows channels, columns positions.
 absl::StatusOr<LibraryKernel> Plan(device::Direct& direct, EpilogueBuilder& epilogue, const Tensor& source,
-                                   const Tensor* weights, const Tensor& destination, const std::vector<ChannelDim>& channels,
-                                   int64_t inner_channels, int64_t inner_source, int64_t inner_weights,
-                                   const std::vector<SpatialDim>& dims, const std::string& sum, LibraryKernel kernel) {
+                                   const Tensor* weights, const Tensor& destination,
+                                   const std::vector<ChannelDim>& channels, int64_t inner_channels,
+                                   int64_t inner_source, int64_t inner_weights, const std::vector<SpatialDim>& dims,
+                                   const std::string& sum, LibraryKernel kernel) {
   const bool channels_last = destination.strides[1] == 1 && destination.dims[1] > 1;
   const int spatial = static_cast<int>(dims.size());
   AxisStrides batch{&direct.batch, {direct.source.batch, direct.weights.batch}},
@@ -72,19 +73,22 @@ absl::StatusOr<LibraryKernel> Plan(device::Direct& direct, EpilogueBuilder& epil
     Others others{{&direct.batch, view.batch}, {&direct.rows, view.row}};
     others.insert(others.end(), more.begin(), more.end());
     return WidthAlong(direct.columns, view.column, BytesOf(static_cast<plan::DataType>(view.type)), most, others,
-                      &view == &direct.source ? absl::MakeConstSpan(direct.window, direct.windows) : absl::Span<const device::Window>());
+                      &view == &direct.source ? absl::MakeConstSpan(direct.window, direct.windows)
+                                              : absl::Span<const device::Window>());
   };
   // Neighbours that both sides bring by one access: channels that lie together.
   int width = 1;
   if (channels_last) {
-    width = std::min(width_of(direct.source, 4, {{&direct.inner, direct.source_inner}}), width_of(direct.epilogue.destination, 4));
+    width = std::min(width_of(direct.source, 4, {{&direct.inner, direct.source_inner}}),
+                     width_of(direct.epilogue.destination, 4));
   }
   int64_t span = Span(direct.batch, direct.source.batch) + Span(direct.rows, direct.source.row) +
                  Span(direct.columns, direct.source.column) + Span(direct.inner, direct.source_inner);
   for (int w = 0; w < direct.windows; ++w) span += direct.window[w].limit * direct.window[w].stride;
   for (device::View* view : epilogue.views) {
     view->width = width_of(*view, width) == width ? width : 1;
-    span = std::max(span, Span(direct.batch, view->batch) + Span(direct.rows, view->row) + Span(direct.columns, view->column));
+    span = std::max(
+        span, Span(direct.batch, view->batch) + Span(direct.rows, view->row) + Span(direct.columns, view->column));
   }
   const double threads = static_cast<double>(above) * (direct.columns.count / width);
   if (threads >= static_cast<double>(std::numeric_limits<int32_t>::max()))
@@ -109,8 +113,8 @@ absl::StatusOr<LibraryKernel> PlanDirectConvolution(const plan::Convolution& op,
   direct.weights = {1, static_cast<int>(weights->dtype)};
   auto bias = ChannelBias(op);
   if (!bias.ok()) return bias.status();
-  auto epilogue = BuildEpilogue(op.has_bias() ? &*bias : nullptr, op.post_ops(), *destination, 2, 0, IsFloat(source->dtype),
-                                &direct.epilogue);
+  auto epilogue = BuildEpilogue(op.has_bias() ? &*bias : nullptr, op.post_ops(), *destination, 2, 0,
+                                IsFloat(source->dtype), &direct.epilogue);
   if (!epilogue.ok()) return epilogue.status();
   direct.epilogue.scale = 1;
   const int64_t groups = op.groups(), out = destination->dims[1] / groups, in = source->dims[1] / groups;
@@ -150,14 +154,22 @@ absl::StatusOr<LibraryKernel> PlanPool(const plan::Pool& op, const CudaTarget&) 
   if (!floating && op.kind() != plan::Pool::MAX) return absl::UnimplementedError("an average of integers");
   if (!floating) *sum = "s64";
   if (source->dtype == plan::U64) return absl::UnimplementedError("a pool of 64-bit unsigned integers");
-  auto dims = SpatialDims(*source, *destination, op.kernel(), op.strides(), op.dilations(), op.pads_begin(), op.pads_end(), false);
+  auto dims = SpatialDims(*source, *destination, op.kernel(), op.strides(), op.dilations(), op.pads_begin(),
+                          op.pads_end(), false);
   if (!dims.ok()) return dims.status();
   device::Direct direct = {};
   switch (op.kind()) {
-    case plan::Pool::MAX: direct.kind = device::Direct::kMaximum; break;
-    case plan::Pool::AVERAGE_INCLUDE_PADDING: direct.kind = device::Direct::kAverage; break;
-    case plan::Pool::AVERAGE_EXCLUDE_PADDING: direct.kind = device::Direct::kAverageInside; break;
-    default: return absl::UnimplementedError("a pool of unknown kind");
+    case plan::Pool::MAX:
+      direct.kind = device::Direct::kMaximum;
+      break;
+    case plan::Pool::AVERAGE_INCLUDE_PADDING:
+      direct.kind = device::Direct::kAverage;
+      break;
+    case plan::Pool::AVERAGE_EXCLUDE_PADDING:
+      direct.kind = device::Direct::kAverageInside;
+      break;
+    default:
+      return absl::UnimplementedError("a pool of unknown kind");
   }
   direct.divisor = static_cast<int>(elements);
   direct.source = {0, static_cast<int>(source->dtype)};

@@ -7,25 +7,27 @@
 
 namespace plimsoll::device {
 
-PLIMSOLL_INLINE Pointer AttentionBase(int operand, int type, const long long* strides, int batch,
-                                      int head, const Pointer* operands) {
+PLIMSOLL_INLINE Pointer AttentionBase(int operand, int type, const long long* strides, int batch, int head,
+                                      const Pointer* operands) {
   return Element(operands[operand], batch * strides[0] + head * strides[1], type);
 }
-PLIMSOLL_INLINE float MaskAt(const Attention& attention, int batch, int head, int query, int key, const Pointer* operands) {
+PLIMSOLL_INLINE float MaskAt(const Attention& attention, int batch, int head, int query, int key,
+                             const Pointer* operands) {
   const long long* s = attention.mask_strides;
-  return LoadOne<float>(Element(operands[attention.mask], batch * s[0] + head * s[1] + query * s[2] + key * s[3],
-                                attention.mask_type), attention.mask_type);
+  return LoadOne<float>(
+      Element(operands[attention.mask], batch * s[0] + head * s[1] + query * s[2] + key * s[3], attention.mask_type),
+      attention.mask_type);
 }
-// Whether a row's sum of exponentials is one to divide by: it is 0 where all scores are -infinity, NaN where one is NaN.
+// Whether a row's sum of exponentials is one to divide by: it is 0 where all scores are -infinity, NaN where one is
+// NaN.
 PLIMSOLL_INLINE bool IsSum(float sum) { return sum > 0; }
 
 // Rows [first, first + kTile) of [count, size] to shared memory, rows of kStride; what is not there is 0.
 template <int kTile, int kStride>
-PLIMSOLL_INLINE void BringRows(Pointer base, int type, int width, const long long* strides, int first, int count, int size,
-                               PLIMSOLL_SHARED float* to) {
+PLIMSOLL_INLINE void BringRows(Pointer base, int type, int width, const long long* strides, int first, int count,
+                               int size, PLIMSOLL_SHARED float* to) {
   const int groups = size / width;
-  _Pragma("clang loop unroll(disable)")
-  for (int number = ThreadNumber(); number < kTile * groups; number += 256) {
+  _Pragma("clang loop unroll(disable)") for (int number = ThreadNumber(); number < kTile * groups; number += 256) {
     const int row = number / groups, column = number % groups * width;
     float values[16];
     PLIMSOLL_UNROLL
@@ -62,22 +64,22 @@ PLIMSOLL_INLINE void TiledAttention(const Attention& attention, const Pointer* o
                 k = AttentionBase(1, attention.k_type, attention.k, batch, group, operands),
                 v = AttentionBase(2, attention.v_type, attention.v, batch, group, operands);
   const int fours = (attention.size + 3) / 4, value_fours = (attention.value_size + 3) / 4;
-  BringRows<kTile, kStride>(q, attention.q_type, attention.q_width, attention.q, first, attention.queries, attention.size, queries);
+  BringRows<kTile, kStride>(q, attention.q_type, attention.q_width, attention.q, first, attention.queries,
+                            attention.size, queries);
 
   float largest = -__builtin_inff(), total = 0;
   Four sums[kSums];
   PLIMSOLL_UNROLL
   for (int i = 0; i < kSums; ++i) sums[i] = 0;
-  _Pragma("clang loop unroll(disable)")
-  for (int start = 0; start < attention.keys; start += kTile) {
+  _Pragma("clang loop unroll(disable)") for (int start = 0; start < attention.keys; start += kTile) {
     Barrier();
-    BringRows<kTile, kStride>(k, attention.k_type, attention.k_width, attention.k, start, attention.keys, attention.size, buffer);
+    BringRows<kTile, kStride>(k, attention.k_type, attention.k_width, attention.k, start, attention.keys,
+                              attention.size, buffer);
     Barrier();
     float scores[kScores];
     PLIMSOLL_UNROLL
     for (int j = 0; j < kScores; ++j) scores[j] = 0;
-    _Pragma("clang loop unroll_count(2)")
-    for (int d = 0; d < fours; ++d) {
+    _Pragma("clang loop unroll_count(2)") for (int d = 0; d < fours; ++d) {
       const Four a = *reinterpret_cast<const PLIMSOLL_SHARED Four*>(queries + row * kStride + 4 * d);
       PLIMSOLL_UNROLL
       for (int j = 0; j < kScores; ++j) {
@@ -118,12 +120,12 @@ PLIMSOLL_INLINE void TiledAttention(const Attention& attention, const Pointer* o
     for (int offset = kLanes / 2; offset > 0; offset /= 2) added += Shuffle(added, offset);
     total = total * shrink + added;
     Barrier();
-    BringRows<kTile, kStride>(v, attention.v_type, attention.v_width, attention.v, start, attention.keys, attention.value_size, buffer);
+    BringRows<kTile, kStride>(v, attention.v_type, attention.v_width, attention.v, start, attention.keys,
+                              attention.value_size, buffer);
     Barrier();
     PLIMSOLL_UNROLL
     for (int i = 0; i < kSums; ++i) sums[i] *= shrink;
-    _Pragma("clang loop unroll_count(4)")
-    for (int key = 0; key < kTile; ++key) {
+    _Pragma("clang loop unroll_count(4)") for (int key = 0; key < kTile; ++key) {
       const float weight = weights[row * (kTile + 1) + key];
       PLIMSOLL_UNROLL
       for (int i = 0; i < kSums; ++i) {
@@ -134,8 +136,9 @@ PLIMSOLL_INLINE void TiledAttention(const Attention& attention, const Pointer* o
     }
   }
   if (query >= attention.queries) return;
-  const Pointer to = Element(AttentionBase(attention.destination, attention.destination_type, attention.to, batch, head, operands),
-                             query * attention.to[2], attention.destination_type);
+  const Pointer to =
+      Element(AttentionBase(attention.destination, attention.destination_type, attention.to, batch, head, operands),
+              query * attention.to[2], attention.destination_type);
   PLIMSOLL_UNROLL
   for (int i = 0; i < kSums; ++i) {
     PLIMSOLL_UNROLL
@@ -148,8 +151,8 @@ PLIMSOLL_INLINE void TiledAttention(const Attention& attention, const Pointer* o
   }
 }
 
-// Few queries: a block takes one, its warps share out the keys, lanes the elements; the warps' results are joined at the
-// end.
+// Few queries: a block takes one, its warps share out the keys, lanes the elements; the warps' results are joined at
+// the end.
 template <int kMostSize>
 PLIMSOLL_INLINE void RowAttention(const Attention& attention, const Pointer* operands) {
   constexpr int kWarpsOfBlock = 8, kEach = kMostSize / 32, kKeys = 4;
@@ -168,13 +171,15 @@ PLIMSOLL_INLINE void RowAttention(const Attention& attention, const Pointer* ope
   PLIMSOLL_UNROLL
   for (int i = 0; i < kEach; ++i) {
     const int d = lane + 32 * i;
-    own[i] = d < size ? LoadOne<float>(Element(q, query * attention.q[2] + d * attention.q[3], attention.q_type), attention.q_type) : 0;
+    own[i] = d < size ? LoadOne<float>(Element(q, query * attention.q[2] + d * attention.q[3], attention.q_type),
+                                       attention.q_type)
+                      : 0;
   }
   float largest = -__builtin_inff(), total = 0, sums[kEach];
   PLIMSOLL_UNROLL
   for (int i = 0; i < kEach; ++i) sums[i] = 0;
-  _Pragma("clang loop unroll(disable)")
-  for (int start = warp * kKeys; start < attention.keys; start += kWarpsOfBlock * kKeys) {
+  _Pragma("clang loop unroll(disable)") for (int start = warp * kKeys; start < attention.keys;
+                                             start += kWarpsOfBlock * kKeys) {
     float scores[kKeys];
     PLIMSOLL_UNROLL
     for (int j = 0; j < kKeys; ++j) {
@@ -183,7 +188,9 @@ PLIMSOLL_INLINE void RowAttention(const Attention& attention, const Pointer* ope
       for (int i = 0; i < kEach; ++i) {
         const int d = lane + 32 * i;
         if (32 * i < size && d < size && start + j < attention.keys)
-          scores[j] += own[i] * LoadOne<float>(Element(k, (start + j) * attention.k[2] + d * attention.k[3], attention.k_type), attention.k_type);
+          scores[j] +=
+              own[i] * LoadOne<float>(Element(k, (start + j) * attention.k[2] + d * attention.k[3], attention.k_type),
+                                      attention.k_type);
       }
     }
     float most = largest;
@@ -212,7 +219,9 @@ PLIMSOLL_INLINE void RowAttention(const Attention& attention, const Pointer* ope
       for (int i = 0; i < kEach; ++i) {
         const int d = lane + 32 * i;
         if (32 * i < value_size && d < value_size && start + j < attention.keys)
-          sums[i] += weight * LoadOne<float>(Element(v, (start + j) * attention.v[2] + d * attention.v[3], attention.v_type), attention.v_type);
+          sums[i] +=
+              weight * LoadOne<float>(Element(v, (start + j) * attention.v[2] + d * attention.v[3], attention.v_type),
+                                      attention.v_type);
       }
     }
   }
@@ -237,8 +246,9 @@ PLIMSOLL_INLINE void RowAttention(const Attention& attention, const Pointer* ope
     shares[w] = Exp(all[w * (kMostSize + 2) + kMostSize] - base);
     whole += shares[w] * all[w * (kMostSize + 2) + kMostSize + 1];
   }
-  const Pointer to = Element(AttentionBase(attention.destination, attention.destination_type, attention.to, batch, head, operands),
-                             query * attention.to[2], attention.destination_type);
+  const Pointer to =
+      Element(AttentionBase(attention.destination, attention.destination_type, attention.to, batch, head, operands),
+              query * attention.to[2], attention.destination_type);
   for (int column = ThreadNumber(); column < value_size; column += 256) {
     float sum = 0;
     PLIMSOLL_UNROLL

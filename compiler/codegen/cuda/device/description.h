@@ -69,8 +69,30 @@ struct Factor {
 struct PostOp {
   enum Kind : int { kEltwise = 0, kBinary = 1, kSum = 2 };
   enum Function : int {
-    kRelu, kLeakyRelu, kClip, kSigmoid, kTanh, kGeluErf, kGeluTanh, kSilu, kHardSwish, kHardSigmoid, kElu, kSoftplus,
-    kMish, kExp, kAbs, kSqrt, kSquare, kLinear, kAdd, kMul, kSub, kDiv, kMax, kMin,
+    kRelu,
+    kLeakyRelu,
+    kClip,
+    kSigmoid,
+    kTanh,
+    kGeluErf,
+    kGeluTanh,
+    kSilu,
+    kHardSwish,
+    kHardSigmoid,
+    kElu,
+    kSoftplus,
+    kMish,
+    kExp,
+    kAbs,
+    kSqrt,
+    kSquare,
+    kLinear,
+    kAdd,
+    kMul,
+    kSub,
+    kDiv,
+    kMax,
+    kMin,
   };
   int kind;
   int function;
@@ -101,7 +123,7 @@ struct Direct {
   enum Kind : int { kConvolution = 0, kMaximum = 1, kAverage = 2, kAverageInside = 3 };
   Axis batch, rows, columns, inner;
   int kind;
-  int divisor;               // kAverage
+  int divisor;                // kAverage
   int windows_along_columns;  // the windows' outer dims are dims of `columns`, else of `rows`
   int unused;
   View source, weights;  // weights: kConvolution
@@ -115,7 +137,7 @@ struct Direct {
 struct Recurrent {
   enum Cell : int { kLstm = 0, kGru = 1, kLinearBeforeResetGru = 2, kTanh = 3, kRelu = 4 };
   int cell, directions, reverse, sequence, batch, inputs, hidden;
-  int rows;  // of the batch that one block takes
+  int rows;                        // of the batch that one block takes
   int width_inputs, width_hidden;  // neighbouring elements that one access takes
   int quantized;                   // type of W and R, or 0
   int bias, initial_h, initial_c, quantization, y, last_h, last_c;

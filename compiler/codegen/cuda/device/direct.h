@@ -9,9 +9,12 @@ namespace plimsoll::device {
 
 template <typename T>
 PLIMSOLL_INLINE T Least() {
-  if constexpr (kSame<T, float>) return -__builtin_inff();
-  else if constexpr (kSame<T, double>) return -__builtin_inf();
-  else return static_cast<T>(1) << (8 * sizeof(T) - 1);
+  if constexpr (kSame<T, float>)
+    return -__builtin_inff();
+  else if constexpr (kSame<T, double>)
+    return -__builtin_inf();
+  else
+    return static_cast<T>(1) << (8 * sizeof(T) - 1);
 }
 
 template <typename Sum, typename Index>
@@ -51,8 +54,10 @@ PLIMSOLL_INLINE void DirectWindow(const Direct& direct, const Pointer* operands)
       for (int i = 0; i < width; ++i) {
         Place channel = place;
         if (i > 0) Decode(direct.columns, column + i, channel.column);
-        weights[i] = LoadOne<Sum>(Element(Locate<Index>(direct.weights, direct.batch, direct.rows, direct.columns, channel, operands),
-                                          w, direct.weights.type), direct.weights.type);
+        weights[i] = LoadOne<Sum>(
+            Element(Locate<Index>(direct.weights, direct.batch, direct.rows, direct.columns, channel, operands), w,
+                    direct.weights.type),
+            direct.weights.type);
       }
     }
     PLIMSOLL_UNROLL
@@ -67,8 +72,7 @@ PLIMSOLL_INLINE void DirectWindow(const Direct& direct, const Pointer* operands)
     PLIMSOLL_UNROLL
     for (int k = 0; k < direct.inner.count; ++k) step(k);
   } else {
-    _Pragma("clang loop unroll_count(4)")
-    for (int k = 0; k < direct.inner.count; ++k) step(k);
+    _Pragma("clang loop unroll_count(4)") for (int k = 0; k < direct.inner.count; ++k) step(k);
   }
   if constexpr (kFloating<Sum>) {
     PLIMSOLL_UNROLL
@@ -89,10 +93,17 @@ PLIMSOLL_INLINE void CopyElements(const Copy& copy, const Pointer* operands) {
     const Pointer from = operands[0] + Address<int64_t>(copy.elements, position, copy.from) * copy.size,
                   to = operands[1] + Address<int64_t>(copy.elements, position, copy.to) * copy.size;
     switch (copy.size) {
-      case 1: *to = *from; break;
-      case 2: *reinterpret_cast<PLIMSOLL_GLOBAL uint16_t*>(to) = *reinterpret_cast<PLIMSOLL_GLOBAL const uint16_t*>(from); break;
-      case 4: *reinterpret_cast<PLIMSOLL_GLOBAL uint32_t*>(to) = *reinterpret_cast<PLIMSOLL_GLOBAL const uint32_t*>(from); break;
-      default: *reinterpret_cast<PLIMSOLL_GLOBAL uint64_t*>(to) = *reinterpret_cast<PLIMSOLL_GLOBAL const uint64_t*>(from);
+      case 1:
+        *to = *from;
+        break;
+      case 2:
+        *reinterpret_cast<PLIMSOLL_GLOBAL uint16_t*>(to) = *reinterpret_cast<PLIMSOLL_GLOBAL const uint16_t*>(from);
+        break;
+      case 4:
+        *reinterpret_cast<PLIMSOLL_GLOBAL uint32_t*>(to) = *reinterpret_cast<PLIMSOLL_GLOBAL const uint32_t*>(from);
+        break;
+      default:
+        *reinterpret_cast<PLIMSOLL_GLOBAL uint64_t*>(to) = *reinterpret_cast<PLIMSOLL_GLOBAL const uint64_t*>(from);
     }
   }
 }

@@ -9,26 +9,26 @@
 
 namespace plimsoll::device {
 
-#define PLIMSOLL_FUNCTION(name, Description, ...)                                               \
+#define PLIMSOLL_FUNCTION(name, Description, ...)                                                       \
   extern "C" __attribute__((always_inline)) void plimsoll_device_##name(const Description* description, \
                                                                         const Pointer* operands) {      \
-    __VA_ARGS__(*description, operands);                                                        \
+    __VA_ARGS__(*description, operands);                                                                \
   }
 // Indices of 32 bits, and of 64.
-#define PLIMSOLL_PRODUCT(name, Sum, ...)                                                          \
-  PLIMSOLL_FUNCTION(name##_i32, Product, TiledProduct<Sum, int, __VA_ARGS__>)                     \
+#define PLIMSOLL_PRODUCT(name, Sum, ...)                                      \
+  PLIMSOLL_FUNCTION(name##_i32, Product, TiledProduct<Sum, int, __VA_ARGS__>) \
   PLIMSOLL_FUNCTION(name##_i64, Product, TiledProduct<Sum, int64_t, __VA_ARGS__>)
-#define PLIMSOLL_VECTOR(name, Sum, rows)                                                          \
-  PLIMSOLL_FUNCTION(name##_i32, Product, VectorProduct<Sum, int, rows>)                           \
+#define PLIMSOLL_VECTOR(name, Sum, rows)                                \
+  PLIMSOLL_FUNCTION(name##_i32, Product, VectorProduct<Sum, int, rows>) \
   PLIMSOLL_FUNCTION(name##_i64, Product, VectorProduct<Sum, int64_t, rows>)
-#define PLIMSOLL_DIRECT(type, Sum)                                                                \
-  PLIMSOLL_FUNCTION(direct_##type##_i32, Direct, DirectWindow<Sum, int>)                          \
+#define PLIMSOLL_DIRECT(type, Sum)                                       \
+  PLIMSOLL_FUNCTION(direct_##type##_i32, Direct, DirectWindow<Sum, int>) \
   PLIMSOLL_FUNCTION(direct_##type##_i64, Direct, DirectWindow<Sum, int64_t>)
-#define PLIMSOLL_OF_TYPE(type, Sum)                            \
-  PLIMSOLL_PRODUCT(product64_##type, Sum, 64, 64, 16, 4, 4)    \
-  PLIMSOLL_PRODUCT(product32_##type, Sum, 32, 32, 32, 4, 4)    \
-  PLIMSOLL_VECTOR(vector1_##type, Sum, 1)                      \
-  PLIMSOLL_VECTOR(vector4_##type, Sum, 4)                      \
+#define PLIMSOLL_OF_TYPE(type, Sum)                         \
+  PLIMSOLL_PRODUCT(product64_##type, Sum, 64, 64, 16, 4, 4) \
+  PLIMSOLL_PRODUCT(product32_##type, Sum, 32, 32, 32, 4, 4) \
+  PLIMSOLL_VECTOR(vector1_##type, Sum, 1)                   \
+  PLIMSOLL_VECTOR(vector4_##type, Sum, 4)                   \
   PLIMSOLL_VECTOR(vector8_##type, Sum, 8)
 
 PLIMSOLL_OF_TYPE(f32, float)
@@ -37,9 +37,11 @@ PLIMSOLL_OF_TYPE(u32, uint32_t)
 PLIMSOLL_OF_TYPE(u64, uint64_t)
 PLIMSOLL_PRODUCT(product128_f32, float, 128, 128, 8, 8, 8)
 PLIMSOLL_PRODUCT(product128_u32, uint32_t, 128, 128, 8, 8, 8)
-#define PLIMSOLL_TENSOR(type, is_bfloat, size, warp_rows, warp_columns)                                       \
-  PLIMSOLL_FUNCTION(tensor##size##_##type##_i32, Product, TensorProduct<is_bfloat, int, size, size, warp_rows, warp_columns>)  \
-  PLIMSOLL_FUNCTION(tensor##size##_##type##_i64, Product, TensorProduct<is_bfloat, int64_t, size, size, warp_rows, warp_columns>)
+#define PLIMSOLL_TENSOR(type, is_bfloat, size, warp_rows, warp_columns)                 \
+  PLIMSOLL_FUNCTION(tensor##size##_##type##_i32, Product,                               \
+                    TensorProduct<is_bfloat, int, size, size, warp_rows, warp_columns>) \
+  PLIMSOLL_FUNCTION(tensor##size##_##type##_i64, Product,                               \
+                    TensorProduct<is_bfloat, int64_t, size, size, warp_rows, warp_columns>)
 PLIMSOLL_TENSOR(f16, false, 128, 64, 32)
 PLIMSOLL_TENSOR(f16, false, 64, 32, 16)
 PLIMSOLL_TENSOR(bf16, true, 128, 64, 32)

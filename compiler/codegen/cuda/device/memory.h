@@ -1,5 +1,6 @@
-// Elements in global memory: read as the type in which is computed, written as that of memory. Types, widths and numbers
-// of dims are the description's, constants before any loop is unrolled: loops run to them, not to the most there may be.
+// Elements in global memory: read as the type in which is computed, written as that of memory. Types, widths and
+// numbers of dims are the description's, constants before any loop is unrolled: loops run to them, not to the most
+// there may be.
 #pragma once
 
 #include <stdint.h>
@@ -36,15 +37,19 @@ PLIMSOLL_INLINE constexpr int BytesOf(int type) {
   switch (type) {
     case kI64:
     case kU64:
-    case kF64: return 8;
+    case kF64:
+      return 8;
     case kI32:
     case kU32:
-    case kF32: return 4;
+    case kF32:
+      return 4;
     case kI16:
     case kU16:
     case kF16:
-    case kBF16: return 2;
-    default: return 1;
+    case kBF16:
+      return 2;
+    default:
+      return 1;
   }
 }
 
@@ -56,10 +61,14 @@ struct Float8 {
 };
 PLIMSOLL_INLINE constexpr Float8 Float8Of(int type) {
   switch (type) {
-    case kF8E4M3FN: return {3, 7, 0x7e, false, false};
-    case kF8E4M3FNUZ: return {3, 8, 0x7f, false, true};
-    case kF8E5M2: return {2, 15, 0x7b, true, false};
-    default: return {2, 16, 0x7f, false, true};
+    case kF8E4M3FN:
+      return {3, 7, 0x7e, false, false};
+    case kF8E4M3FNUZ:
+      return {3, 8, 0x7f, false, true};
+    case kF8E5M2:
+      return {2, 15, 0x7b, true, false};
+    default:
+      return {2, 16, 0x7f, false, true};
   }
 }
 PLIMSOLL_INLINE float PowerOfTwo(int exponent) { return __builtin_bit_cast(float, (exponent + 127) << 23); }
@@ -68,7 +77,8 @@ PLIMSOLL_INLINE float FromFloat8(uint8_t code, int type) {
   const Float8 f = Float8Of(type);
   const uint32_t sign = (code & 0x80u) << 24, magnitude = code & 0x7fu;
   // The code's exponent and mantissa as an f32's, in two steps of a power of two: subnormals come out right.
-  const float normal = __builtin_bit_cast(float, magnitude << (23 - f.mantissa)) * PowerOfTwo(64) * PowerOfTwo(63 - f.bias);
+  const float normal =
+      __builtin_bit_cast(float, magnitude << (23 - f.mantissa)) * PowerOfTwo(64) * PowerOfTwo(63 - f.bias);
   const float small = static_cast<float>(magnitude) * PowerOfTwo(1 - f.bias - f.mantissa);
   const float value = magnitude < (1u << f.mantissa) ? small : normal;
   uint32_t bits = __builtin_bit_cast(uint32_t, value) | sign;
@@ -87,7 +97,8 @@ PLIMSOLL_INLINE uint8_t ToFloat8(float value, int type) {
   const int normal = static_cast<int>(rounded) - ((127 - f.bias) << f.mantissa);
   // Adding a number whose last bit has the subnormals' weight rounds to it.
   const float magic = PowerOfTwo(1 - f.bias - f.mantissa + 23);
-  const int small = __builtin_bit_cast(int, __builtin_bit_cast(float, magnitude) + magic) - __builtin_bit_cast(int, magic);
+  const int small =
+      __builtin_bit_cast(int, __builtin_bit_cast(float, magnitude) + magic) - __builtin_bit_cast(int, magic);
   const bool is_small = magnitude < static_cast<uint32_t>(1 - f.bias + 127) << 23;
   const int code = is_small ? small : normal;
   const bool nan = magnitude > 0x7f800000u, over = magnitude >= 0x7f800000u || (!is_small && normal > f.largest);
@@ -111,19 +122,32 @@ PLIMSOLL_INLINE uint16_t ToBfloat(float value) {
 template <typename To>
 PLIMSOLL_INLINE To FromBits(uint64_t bits, int type) {
   switch (type) {
-    case kI8: return static_cast<To>(static_cast<int8_t>(bits));
-    case kU8: return static_cast<To>(static_cast<uint8_t>(bits));
-    case kI16: return static_cast<To>(static_cast<int16_t>(bits));
-    case kU16: return static_cast<To>(static_cast<uint16_t>(bits));
-    case kI32: return static_cast<To>(static_cast<int32_t>(bits));
-    case kU32: return static_cast<To>(static_cast<uint32_t>(bits));
-    case kI64: return static_cast<To>(static_cast<int64_t>(bits));
-    case kU64: return static_cast<To>(bits);
-    case kF16: return static_cast<To>(__builtin_bit_cast(_Float16, static_cast<uint16_t>(bits)));
-    case kBF16: return static_cast<To>(FromBfloat(static_cast<uint16_t>(bits)));
-    case kF32: return static_cast<To>(__builtin_bit_cast(float, static_cast<uint32_t>(bits)));
-    case kF64: return static_cast<To>(__builtin_bit_cast(double, bits));
-    default: return static_cast<To>(FromFloat8(static_cast<uint8_t>(bits), type));
+    case kI8:
+      return static_cast<To>(static_cast<int8_t>(bits));
+    case kU8:
+      return static_cast<To>(static_cast<uint8_t>(bits));
+    case kI16:
+      return static_cast<To>(static_cast<int16_t>(bits));
+    case kU16:
+      return static_cast<To>(static_cast<uint16_t>(bits));
+    case kI32:
+      return static_cast<To>(static_cast<int32_t>(bits));
+    case kU32:
+      return static_cast<To>(static_cast<uint32_t>(bits));
+    case kI64:
+      return static_cast<To>(static_cast<int64_t>(bits));
+    case kU64:
+      return static_cast<To>(bits);
+    case kF16:
+      return static_cast<To>(__builtin_bit_cast(_Float16, static_cast<uint16_t>(bits)));
+    case kBF16:
+      return static_cast<To>(FromBfloat(static_cast<uint16_t>(bits)));
+    case kF32:
+      return static_cast<To>(__builtin_bit_cast(float, static_cast<uint32_t>(bits)));
+    case kF64:
+      return static_cast<To>(__builtin_bit_cast(double, bits));
+    default:
+      return static_cast<To>(FromFloat8(static_cast<uint8_t>(bits), type));
   }
 }
 
@@ -132,16 +156,23 @@ template <typename From>
 PLIMSOLL_INLINE uint64_t ToBits(From value, int type) {
   switch (type) {
     case kI64:
-    case kU64: return static_cast<uint64_t>(static_cast<int64_t>(value));
-    case kF16: return __builtin_bit_cast(uint16_t, static_cast<_Float16>(value));
-    case kBF16: return ToBfloat(static_cast<float>(value));
-    case kF32: return __builtin_bit_cast(uint32_t, static_cast<float>(value));
-    case kF64: return __builtin_bit_cast(uint64_t, static_cast<double>(value));
+    case kU64:
+      return static_cast<uint64_t>(static_cast<int64_t>(value));
+    case kF16:
+      return __builtin_bit_cast(uint16_t, static_cast<_Float16>(value));
+    case kBF16:
+      return ToBfloat(static_cast<float>(value));
+    case kF32:
+      return __builtin_bit_cast(uint32_t, static_cast<float>(value));
+    case kF64:
+      return __builtin_bit_cast(uint64_t, static_cast<double>(value));
     case kF8E4M3FN:
     case kF8E4M3FNUZ:
     case kF8E5M2:
-    case kF8E5M2FNUZ: return ToFloat8(static_cast<float>(value), type);
-    default: return static_cast<uint64_t>(static_cast<int64_t>(value));  // modulo 2^n
+    case kF8E5M2FNUZ:
+      return ToFloat8(static_cast<float>(value), type);
+    default:
+      return static_cast<uint64_t>(static_cast<int64_t>(value));  // modulo 2^n
   }
 }
 
@@ -150,8 +181,8 @@ struct VectorOf {
   typedef Bits type __attribute__((ext_vector_type(kCount)));
 };
 
-// `kCount` neighbours by one access of at most 16 bytes; the address is a multiple of its size. Bits and their meaning are
-// apart, so that no case of the one is repeated for each of the other.
+// `kCount` neighbours by one access of at most 16 bytes; the address is a multiple of its size. Bits and their meaning
+// are apart, so that no case of the one is repeated for each of the other.
 template <typename Bits, int kCount>
 PLIMSOLL_INLINE void LoadBits(Pointer from, uint64_t* to) {
   if constexpr (kCount == 1) {
@@ -166,10 +197,14 @@ PLIMSOLL_INLINE void LoadBits(Pointer from, uint64_t* to) {
 template <int kCount>
 PLIMSOLL_INLINE void LoadBitsOf(Pointer from, int bytes, uint64_t* to) {
   switch (bytes) {
-    case 1: return LoadBits<uint8_t, kCount>(from, to);
-    case 2: return LoadBits<uint16_t, kCount>(from, to);
-    case 4: return LoadBits<uint32_t, kCount>(from, to);
-    default: return LoadBits<uint64_t, kCount>(from, to);
+    case 1:
+      return LoadBits<uint8_t, kCount>(from, to);
+    case 2:
+      return LoadBits<uint16_t, kCount>(from, to);
+    case 4:
+      return LoadBits<uint32_t, kCount>(from, to);
+    default:
+      return LoadBits<uint64_t, kCount>(from, to);
   }
 }
 template <typename To>
@@ -183,11 +218,20 @@ template <typename To>
 PLIMSOLL_INLINE void Load(Pointer from, int type, int width, To* to) {
   uint64_t bits[16];
   switch (width) {
-    case 2: LoadBitsOf<2>(from, BytesOf(type), bits); break;
-    case 4: LoadBitsOf<4>(from, BytesOf(type), bits); break;
-    case 8: LoadBitsOf<8>(from, BytesOf(type), bits); break;
-    case 16: LoadBitsOf<16>(from, BytesOf(type), bits); break;
-    default: LoadBitsOf<1>(from, BytesOf(type), bits);
+    case 2:
+      LoadBitsOf<2>(from, BytesOf(type), bits);
+      break;
+    case 4:
+      LoadBitsOf<4>(from, BytesOf(type), bits);
+      break;
+    case 8:
+      LoadBitsOf<8>(from, BytesOf(type), bits);
+      break;
+    case 16:
+      LoadBitsOf<16>(from, BytesOf(type), bits);
+      break;
+    default:
+      LoadBitsOf<1>(from, BytesOf(type), bits);
   }
   PLIMSOLL_UNROLL
   for (int i = 0; i < width; ++i) to[i] = FromBits<To>(bits[i], type);
@@ -208,10 +252,14 @@ PLIMSOLL_INLINE void StoreBits(Pointer to, const uint64_t* from) {
 template <int kCount>
 PLIMSOLL_INLINE void StoreBitsOf(Pointer to, int bytes, const uint64_t* from) {
   switch (bytes) {
-    case 1: return StoreBits<uint8_t, kCount>(to, from);
-    case 2: return StoreBits<uint16_t, kCount>(to, from);
-    case 4: return StoreBits<uint32_t, kCount>(to, from);
-    default: return StoreBits<uint64_t, kCount>(to, from);
+    case 1:
+      return StoreBits<uint8_t, kCount>(to, from);
+    case 2:
+      return StoreBits<uint16_t, kCount>(to, from);
+    case 4:
+      return StoreBits<uint32_t, kCount>(to, from);
+    default:
+      return StoreBits<uint64_t, kCount>(to, from);
   }
 }
 // `width`: 1, 2 or 4.
@@ -221,9 +269,12 @@ PLIMSOLL_INLINE void Store(Pointer to, int type, int width, const From* from) {
   PLIMSOLL_UNROLL
   for (int i = 0; i < width; ++i) bits[i] = ToBits(from[i], type);
   switch (width) {
-    case 2: return StoreBitsOf<2>(to, BytesOf(type), bits);
-    case 4: return StoreBitsOf<4>(to, BytesOf(type), bits);
-    default: return StoreBitsOf<1>(to, BytesOf(type), bits);
+    case 2:
+      return StoreBitsOf<2>(to, BytesOf(type), bits);
+    case 4:
+      return StoreBitsOf<4>(to, BytesOf(type), bits);
+    default:
+      return StoreBitsOf<1>(to, BytesOf(type), bits);
   }
 }
 

@@ -50,38 +50,61 @@ PLIMSOLL_INLINE T Softplus(T x) {  // log(1 + e^x) without overflow
 template <typename T>
 PLIMSOLL_INLINE T Eltwise(int function, T x, T alpha, T beta) {
   switch (function) {
-    case PostOp::kRelu: return x < 0 ? T{0} : x;
-    case PostOp::kLeakyRelu: return x < 0 ? alpha * x : x;
-    case PostOp::kClip: return Clamp(x, alpha, beta);
-    case PostOp::kSigmoid: return Sigmoid(x);
-    case PostOp::kTanh: return Tanh(x);
-    case PostOp::kGeluErf: return static_cast<T>(0.5) * x * (1 + Erf(x * static_cast<T>(0.70710678118654752440)));
+    case PostOp::kRelu:
+      return x < 0 ? T{0} : x;
+    case PostOp::kLeakyRelu:
+      return x < 0 ? alpha * x : x;
+    case PostOp::kClip:
+      return Clamp(x, alpha, beta);
+    case PostOp::kSigmoid:
+      return Sigmoid(x);
+    case PostOp::kTanh:
+      return Tanh(x);
+    case PostOp::kGeluErf:
+      return static_cast<T>(0.5) * x * (1 + Erf(x * static_cast<T>(0.70710678118654752440)));
     case PostOp::kGeluTanh: {
       const T inside = static_cast<T>(0.79788456080286535588) * (x + static_cast<T>(0.044715) * x * x * x);
       return static_cast<T>(0.5) * x * (1 + Tanh(inside));
     }
-    case PostOp::kSilu: return x / (1 + Exp(-x));
-    case PostOp::kHardSwish: return x * Clamp(x / 6 + static_cast<T>(0.5), T{0}, T{1});
-    case PostOp::kHardSigmoid: return Clamp(alpha * x + beta, T{0}, T{1});
-    case PostOp::kElu: return x < 0 ? alpha * Expm1(x) : x;
-    case PostOp::kSoftplus: return Softplus(x);
-    case PostOp::kMish: return x * Tanh(Softplus(x));
-    case PostOp::kExp: return Exp(x);
-    case PostOp::kAbs: return x < 0 ? -x : x == 0 ? T{0} : x;
-    case PostOp::kSqrt: return Sqrt(x);
-    case PostOp::kSquare: return x * x;
-    default: return alpha * x + beta;
+    case PostOp::kSilu:
+      return x / (1 + Exp(-x));
+    case PostOp::kHardSwish:
+      return x * Clamp(x / 6 + static_cast<T>(0.5), T{0}, T{1});
+    case PostOp::kHardSigmoid:
+      return Clamp(alpha * x + beta, T{0}, T{1});
+    case PostOp::kElu:
+      return x < 0 ? alpha * Expm1(x) : x;
+    case PostOp::kSoftplus:
+      return Softplus(x);
+    case PostOp::kMish:
+      return x * Tanh(Softplus(x));
+    case PostOp::kExp:
+      return Exp(x);
+    case PostOp::kAbs:
+      return x < 0 ? -x : x == 0 ? T{0} : x;
+    case PostOp::kSqrt:
+      return Sqrt(x);
+    case PostOp::kSquare:
+      return x * x;
+    default:
+      return alpha * x + beta;
   }
 }
 template <typename T>
 PLIMSOLL_INLINE T Binary(int function, T x, T y) {
   switch (function) {
-    case PostOp::kAdd: return x + y;
-    case PostOp::kMul: return x * y;
-    case PostOp::kSub: return x - y;
-    case PostOp::kDiv: return x / y;
-    case PostOp::kMax: return x > y || x != x ? x : y;
-    default: return x < y || x != x ? x : y;
+    case PostOp::kAdd:
+      return x + y;
+    case PostOp::kMul:
+      return x * y;
+    case PostOp::kSub:
+      return x - y;
+    case PostOp::kDiv:
+      return x / y;
+    case PostOp::kMax:
+      return x > y || x != x ? x : y;
+    default:
+      return x < y || x != x ? x : y;
   }
 }
 
@@ -102,7 +125,8 @@ PLIMSOLL_INLINE Pointer Locate(const View& view, const Axis& batch, const Axis& 
 template <typename Index, typename T>
 PLIMSOLL_INLINE void LoadView(const View& view, const Axis& batch, const Axis& rows, const Axis& columns,
                               const Place& place, int column, int count, const Pointer* operands, T* to) {
-  if (view.width == count) return Load(Locate<Index>(view, batch, rows, columns, place, operands), view.type, count, to);
+  if (view.width == count)
+    return Load(Locate<Index>(view, batch, rows, columns, place, operands), view.type, count, to);
   bool moves = false;
   PLIMSOLL_UNROLL
   for (int i = 0; i < columns.dims; ++i) moves |= view.column[i] != 0;
@@ -151,7 +175,8 @@ PLIMSOLL_INLINE void Finish(const Epilogue& epilogue, const Axis& batch, const A
         if (op.kind == PostOp::kEltwise)
           values[i] = Eltwise<T>(op.function, values[i], op.alpha, op.beta);
         else
-          values[i] = Binary<T>(op.kind == PostOp::kSum ? static_cast<int>(PostOp::kAdd) : op.function, values[i], other[i]);
+          values[i] =
+              Binary<T>(op.kind == PostOp::kSum ? static_cast<int>(PostOp::kAdd) : op.function, values[i], other[i]);
       }
     }
   }

@@ -1,5 +1,5 @@
-// Products of matrices and convolutions as such products, by tiles: a block takes kRows x kColumns of the result, brings
-// kDepth steps of the inner axis at a time through shared memory, twice buffered, and each of its threads sums
+// Products of matrices and convolutions as such products, by tiles: a block takes kRows x kColumns of the result,
+// brings kDepth steps of the inner axis at a time through shared memory, twice buffered, and each of its threads sums
 // kThreadRows x kThreadColumns elements in registers. Where that needs fewer than kThreads threads, the block's parts
 // share out each kDepth steps and add up at the end.
 #pragma once
@@ -9,8 +9,9 @@
 
 namespace plimsoll::device {
 
-// Brings one side's part of a tile: `kOuter` x `kDepth` elements, of which each thread takes kCount. What it keeps is in
-// arrays alone: the description is handed to each function, so that its fields are constants before loops are unrolled.
+// Brings one side's part of a tile: `kOuter` x `kDepth` elements, of which each thread takes kCount. What it keeps is
+// in arrays alone: the description is handed to each function, so that its fields are constants before loops are
+// unrolled.
 template <typename Sum, typename Index, int kOuter, int kDepth, int kThreads>
 struct Side {
   static constexpr int kCount = kOuter * kDepth / kThreads;
@@ -104,8 +105,8 @@ struct Side {
   }
 };
 
-// kThreadRows values that a thread needs of one row of a tile: groups of at most four, `apart` elements from each other,
-// so that the lanes of a warp read neighbouring groups.
+// kThreadRows values that a thread needs of one row of a tile: groups of at most four, `apart` elements from each
+// other, so that the lanes of a warp read neighbouring groups.
 template <typename Sum, int kCount, int kApart>
 PLIMSOLL_INLINE void TakeRow(const PLIMSOLL_SHARED Sum* row, Sum* to) {
   constexpr int kGroup = kCount < 4 ? kCount : 4;
@@ -150,16 +151,16 @@ PLIMSOLL_INLINE void TiledProduct(const Product& product, const Pointer* operand
   right.Start(product.right, product.batch, product.columns, place.batch, first_column, operands);
   const Pointer left_base = Element(operands[product.left.operand],
                                     Address<Index>(product.batch, place.batch, product.left.batch), product.left.type);
-  const Pointer right_base = Element(operands[product.right.operand],
-                                     Address<Index>(product.batch, place.batch, product.right.batch), product.right.type);
+  const Pointer right_base =
+      Element(operands[product.right.operand], Address<Index>(product.batch, place.batch, product.right.batch),
+              product.right.type);
 
   const int thread = ThreadNumber(), part = thread / (kAcross * kDown), here = thread % (kAcross * kDown);
   const int across = here % kAcross, down = here / kAcross;
   Sum sums[kThreadRows][kThreadColumns];
   PLIMSOLL_UNROLL
-  for (int i = 0; i < kThreadRows; ++i)
-    PLIMSOLL_UNROLL
-    for (int j = 0; j < kThreadColumns; ++j) sums[i][j] = 0;
+  for (int i = 0; i < kThreadRows; ++i) PLIMSOLL_UNROLL
+  for (int j = 0; j < kThreadColumns; ++j) sums[i][j] = 0;
 
   left.Fetch(product.left, product.inner, left_base, 0);
   right.Fetch(product.right, product.inner, right_base, 0);
@@ -167,8 +168,7 @@ PLIMSOLL_INLINE void TiledProduct(const Product& product, const Pointer* operand
   right.Put(product.right, memory + kLeftSize);
   Barrier();
   int buffer = 0;
-  _Pragma("clang loop unroll(disable)")
-  for (int step = 0; step < product.inner.count; step += kDepth) {
+  _Pragma("clang loop unroll(disable)") for (int step = 0; step < product.inner.count; step += kDepth) {
     const bool more = step + kDepth < product.inner.count;
     if (more) {
       left.Fetch(product.left, product.inner, left_base, step + kDepth);
@@ -182,9 +182,8 @@ PLIMSOLL_INLINE void TiledProduct(const Product& product, const Pointer* operand
       TakeRow<Sum, kThreadRows, kDown * kGroup>(tile + k * Left::kStride + down * kGroup, a);
       TakeRow<Sum, kThreadColumns, kAcross * kGroup>(tile + kLeftSize + k * Right::kStride + across * kGroup, b);
       PLIMSOLL_UNROLL
-      for (int i = 0; i < kThreadRows; ++i)
-        PLIMSOLL_UNROLL
-        for (int j = 0; j < kThreadColumns; ++j) sums[i][j] += a[i] * b[j];
+      for (int i = 0; i < kThreadRows; ++i) PLIMSOLL_UNROLL
+      for (int j = 0; j < kThreadColumns; ++j) sums[i][j] += a[i] * b[j];
     }
     if (more) {
       buffer = kBuffer - buffer;
@@ -194,12 +193,11 @@ PLIMSOLL_INLINE void TiledProduct(const Product& product, const Pointer* operand
     }
   }
 
-  // Sums go through shared memory once more, kPassRows rows of the tile at a time: the parts' are added, warps write whole
-  // rows, and what is done to an element is code that is there once.
+  // Sums go through shared memory once more, kPassRows rows of the tile at a time: the parts' are added, warps write
+  // whole rows, and what is done to an element is code that is there once.
   const int width = product.epilogue.destination.width;
   const int groups_of_row = kColumns / width, groups = kPassRows * groups_of_row;
-  _Pragma("clang loop unroll(disable)")
-  for (int pass = 0; pass < kRows / kPassRows; ++pass) {
+  _Pragma("clang loop unroll(disable)") for (int pass = 0; pass < kRows / kPassRows; ++pass) {
     Barrier();
     PLIMSOLL_UNROLL
     for (int i = 0; i < kThreadRows; ++i) {
@@ -212,8 +210,7 @@ PLIMSOLL_INLINE void TiledProduct(const Product& product, const Pointer* operand
       }
     }
     Barrier();
-    _Pragma("clang loop unroll(disable)")
-    for (int group = thread; group < groups; group += kThreads) {
+    _Pragma("clang loop unroll(disable)") for (int group = thread; group < groups; group += kThreads) {
       const int local_row = group / groups_of_row, local_column = group % groups_of_row * width;
       const int row = first_row + pass * kPassRows + local_row, column = first_column + local_column;
       if (row >= product.rows.count || column >= product.columns.count) continue;
@@ -225,7 +222,8 @@ PLIMSOLL_INLINE void TiledProduct(const Product& product, const Pointer* operand
         for (int p = 1; p < kParts; ++p) values[j] += memory[(p * kPassRows + local_row) * kColumns + local_column + j];
       }
       Decode(product.rows, row, place.row);
-      Finish<Index>(product.epilogue, product.batch, product.rows, product.columns, place, column, width, operands, values);
+      Finish<Index>(product.epilogue, product.batch, product.rows, product.columns, place, column, width, operands,
+                    values);
     }
   }
 }

@@ -14,13 +14,13 @@ constexpr int kRecurrentThreads = 512, kWarps = kRecurrentThreads / 32, kMostRow
 PLIMSOLL_INLINE float LoadFloat(Pointer from, int64_t index) { return LoadOne<float>(from + 4 * index, kF32); }
 PLIMSOLL_INLINE void StoreFloat(Pointer to, int64_t index, float value) { Store(to + 4 * index, kF32, 1, &value); }
 
-// sums[gate][row] += weights[gate * gate_stride + k] * state[row * state_stride + k] over the lanes' share of k < count.
+// sums[gate][row] += weights[gate * gate_stride + k] * state[row * state_stride + k] over the lanes' share of k <
+// count.
 template <int kGates>
 PLIMSOLL_INLINE void Accumulate(Pointer weights, int64_t gate_stride, Pointer state, int64_t state_stride, int rows,
                                 int count, int width, float (*sums)[kMostRows]) {
   const int lane = ThreadNumber() % 32;
-  _Pragma("clang loop unroll(disable)")
-  for (int k = lane * width; k < count; k += 32 * width) {
+  _Pragma("clang loop unroll(disable)") for (int k = lane * width; k < count; k += 32 * width) {
     float w[kGates][4], x[4];
     PLIMSOLL_UNROLL
     for (int g = 0; g < kGates; ++g) Load(weights + 4 * (g * gate_stride + k), kF32, width, w[g]);
@@ -29,20 +29,17 @@ PLIMSOLL_INLINE void Accumulate(Pointer weights, int64_t gate_stride, Pointer st
       if (row >= rows) continue;
       Load(state + 4 * (row * state_stride + k), kF32, width, x);
       PLIMSOLL_UNROLL
-      for (int g = 0; g < kGates; ++g)
-        PLIMSOLL_UNROLL
-        for (int i = 0; i < width; ++i) sums[g][row] += w[g][i] * x[i];
+      for (int g = 0; g < kGates; ++g) PLIMSOLL_UNROLL
+      for (int i = 0; i < width; ++i) sums[g][row] += w[g][i] * x[i];
     }
   }
 }
 template <int kGates>
 PLIMSOLL_INLINE void AddLanes(float (*sums)[kMostRows]) {
   PLIMSOLL_UNROLL
-  for (int g = 0; g < kGates; ++g)
-    PLIMSOLL_UNROLL
-    for (int row = 0; row < kMostRows; ++row)
-      PLIMSOLL_UNROLL
-      for (int offset = 16; offset > 0; offset /= 2) sums[g][row] += Shuffle(sums[g][row], offset);
+  for (int g = 0; g < kGates; ++g) PLIMSOLL_UNROLL
+  for (int row = 0; row < kMostRows; ++row) PLIMSOLL_UNROLL
+  for (int offset = 16; offset > 0; offset /= 2) sums[g][row] += Shuffle(sums[g][row], offset);
 }
 PLIMSOLL_INLINE float OfLane(const float* sums) {  // sums[lane], without indexing registers
   const int lane = ThreadNumber() % 32;
@@ -59,14 +56,13 @@ struct RecurrentAt {  // one direction and block
 
 // The gates of unit `unit`: [first, first + kGates) of the layer's `gates`, from inputs and state apart.
 template <int kGates>
-PLIMSOLL_INLINE void GatesOf(const Recurrent& layer, const RecurrentAt& at, const Pointer* operands, int gates, int first,
-                             int unit, int64_t time, Pointer state, float* from_input, float* from_state) {
+PLIMSOLL_INLINE void GatesOf(const Recurrent& layer, const RecurrentAt& at, const Pointer* operands, int gates,
+                             int first, int unit, int64_t time, Pointer state, float* from_input, float* from_state) {
   const int64_t hidden = layer.hidden, inputs = layer.inputs;
   float x[kGates][kMostRows], h[kGates][kMostRows];
   PLIMSOLL_UNROLL
-  for (int g = 0; g < kGates; ++g)
-    PLIMSOLL_UNROLL
-    for (int row = 0; row < kMostRows; ++row) x[g][row] = h[g][row] = 0;
+  for (int g = 0; g < kGates; ++g) PLIMSOLL_UNROLL
+  for (int row = 0; row < kMostRows; ++row) x[g][row] = h[g][row] = 0;
   const int64_t row_of_weights = (at.direction * gates + first) * hidden + unit;
   Accumulate<kGates>(operands[1] + 4 * row_of_weights * inputs, hidden * inputs,
                      operands[0] + 4 * (time * layer.batch + at.first_row) * inputs, inputs, at.rows, layer.inputs,
@@ -105,22 +101,20 @@ PLIMSOLL_INLINE void RecurrentSteps(const Recurrent& layer, const Pointer* opera
   const Pointer last_h = operands[layer.last_h] + 4 * own;
   Pointer state = layer.initial_h == kNone ? nullptr : operands[layer.initial_h] + 4 * own;
   const bool stores = lane < at.rows;
-  _Pragma("clang loop unroll(disable)")
-  for (int step = 0; step < layer.sequence; ++step) {
+  _Pragma("clang loop unroll(disable)") for (int step = 0; step < layer.sequence; ++step) {
     const int64_t time = reverse ? layer.sequence - 1 - step : step;
     const Pointer y = operands[layer.y] + 4 * (time * layer.directions * layer.batch * hidden + own);
     if constexpr (kPlainGru) {
-      _Pragma("clang loop unroll(disable)")
-      for (int unit = warp; unit < layer.hidden; unit += kWarps) {
+      _Pragma("clang loop unroll(disable)") for (int unit = warp; unit < layer.hidden; unit += kWarps) {
         float x[1], h[1];
         GatesOf<1>(layer, at, operands, kGates, 1, unit, time, state, x, h);
         if (stores)
-          StoreFloat(last_h, lane * hidden + unit, state ? Sigmoid(x[0] + h[0]) * LoadFloat(state, lane * hidden + unit) : 0);
+          StoreFloat(last_h, lane * hidden + unit,
+                     state ? Sigmoid(x[0] + h[0]) * LoadFloat(state, lane * hidden + unit) : 0);
       }
       Barrier();
     }
-    _Pragma("clang loop unroll(disable)")
-    for (int unit = warp; unit < layer.hidden; unit += kWarps) {
+    _Pragma("clang loop unroll(disable)") for (int unit = warp; unit < layer.hidden; unit += kWarps) {
       const int64_t place = lane * hidden + unit;
       const float former = stores && state ? LoadFloat(state, place) : 0;
       float result;
@@ -137,7 +131,8 @@ PLIMSOLL_INLINE void RecurrentSteps(const Recurrent& layer, const Pointer* opera
           const Pointer cells = operands[layer.last_c] + 4 * own;
           float cell = 0;
           if (stores && step > 0) cell = LoadFloat(cells, place);
-          if (stores && step == 0 && layer.initial_c != kNone) cell = LoadFloat(operands[layer.initial_c] + 4 * own, place);
+          if (stores && step == 0 && layer.initial_c != kNone)
+            cell = LoadFloat(operands[layer.initial_c] + 4 * own, place);
           cell = Sigmoid(x[2] + h[2]) * cell + Sigmoid(x[0] + h[0]) * Tanh(x[3] + h[3]);
           if (stores) StoreFloat(cells, place, cell);
           result = Sigmoid(x[1] + h[1]) * Tanh(cell);
@@ -231,12 +226,12 @@ PLIMSOLL_INLINE void QuantizedLstm(const Recurrent& layer, const Pointer* operan
       zeros[g] = WholeZero(number(which + 1, g * hidden + unit));
       sums[g] = 0;
     }
-    _Pragma("clang loop unroll(disable)")
-    for (int64_t k = 0; k < count; ++k) {
+    _Pragma("clang loop unroll(disable)") for (int64_t k = 0; k < count; ++k) {
       const int value = Round(rounding, LoadFloat(from, k));
       PLIMSOLL_UNROLL
       for (int g = 0; g < 4; ++g)
-        sums[g] += static_cast<uint32_t>(value * (LoadOne<int>(weights + k * gates + g * hidden, layer.quantized) - zeros[g]));
+        sums[g] +=
+            static_cast<uint32_t>(value * (LoadOne<int>(weights + k * gates + g * hidden, layer.quantized) - zeros[g]));
     }
     PLIMSOLL_UNROLL
     for (int g = 0; g < 4; ++g)
@@ -245,13 +240,12 @@ PLIMSOLL_INLINE void QuantizedLstm(const Recurrent& layer, const Pointer* operan
   const Rounding of_inputs = RoundingOf(operands[0], layer.sequence * batch * inputs);
   const Pointer cells = operands[layer.last_c] + 4 * own, last_h = operands[layer.last_h] + 4 * own;
   Pointer state = layer.initial_h == kNone ? nullptr : operands[layer.initial_h] + 4 * own;
-  _Pragma("clang loop unroll(disable)")
-  for (int step = 0; step < layer.sequence; ++step) {
+  _Pragma("clang loop unroll(disable)") for (int step = 0; step < layer.sequence; ++step) {
     const int64_t time = reverse ? layer.sequence - 1 - step : step;
     const Pointer y = operands[layer.y] + 4 * (time * layer.directions * batch * hidden + own);
     const Rounding of_state = RoundingOf(state, batch * hidden);
-    _Pragma("clang loop unroll(disable)")
-    for (int64_t item = ThreadNumber(); item < batch * hidden; item += kRecurrentThreads) {
+    _Pragma("clang loop unroll(disable)") for (int64_t item = ThreadNumber(); item < batch * hidden;
+                                               item += kRecurrentThreads) {
       const int64_t row = item / hidden, unit = item % hidden;
       float sums[4] = {0, 0, 0, 0};
       add(operands[0] + 4 * (time * batch + row) * inputs, of_inputs, 1, inputs, 0, unit, sums);
@@ -264,14 +258,15 @@ PLIMSOLL_INLINE void QuantizedLstm(const Recurrent& layer, const Pointer* operan
         }
       }
       float cell = 0;
-      if (step > 0) cell = LoadFloat(cells, item);
-      else if (layer.initial_c != kNone) cell = LoadFloat(operands[layer.initial_c] + 4 * own, item);
+      if (step > 0)
+        cell = LoadFloat(cells, item);
+      else if (layer.initial_c != kNone)
+        cell = LoadFloat(operands[layer.initial_c] + 4 * own, item);
       cell = Sigmoid(sums[2]) * cell + Sigmoid(sums[0]) * Tanh(sums[3]);
       StoreFloat(cells, item, cell);
       StoreFloat(y, item, Sigmoid(sums[1]) * Tanh(cell));
     }
-    Barrier();
-    state = y;
+    state = y;  // a thread rounds what it wrote itself; the barriers in between show the rest to all
   }
   for (int64_t i = ThreadNumber(); i < batch * hidden; i += kRecurrentThreads) {
     StoreFloat(last_h, i, state ? LoadFloat(state, i) : 0);

@@ -1,5 +1,5 @@
-// Products of f16 or bf16 by tensor cores (mma.sync, sm_80 on): tiles as in product.h, but what goes through shared memory
-// are the halves themselves, and a warp sums kWarpRows x kWarpColumns elements in steps of 16 x 8 x 16.
+// Products of f16 or bf16 by tensor cores (mma.sync, sm_80 on): tiles as in product.h, but what goes through shared
+// memory are the halves themselves, and a warp sums kWarpRows x kWarpColumns elements in steps of 16 x 8 x 16.
 #pragma once
 
 #include "compiler/codegen/cuda/device/post_ops.h"
@@ -7,36 +7,42 @@
 
 namespace plimsoll::device {
 
-// sums += a b. How a warp's lanes hold the fragments: PTX ISA, "Matrix fragments for mma.m16n8k16 with floating point type".
+// sums += a b. How a warp's lanes hold the fragments: PTX ISA, "Matrix fragments for mma.m16n8k16 with floating point
+// type".
 template <bool kBfloat>
 PLIMSOLL_INLINE void MultiplyFragments(const uint32_t* a, const uint32_t* b, float* sums) {
   if constexpr (kBfloat) {
     asm volatile(
         "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%10,%11,%12,%13};"
         : "=f"(sums[0]), "=f"(sums[1]), "=f"(sums[2]), "=f"(sums[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "f"(sums[0]), "f"(sums[1]), "f"(sums[2]), "f"(sums[3]));
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "f"(sums[0]), "f"(sums[1]), "f"(sums[2]),
+          "f"(sums[3]));
   } else {
     asm volatile(
         "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%10,%11,%12,%13};"
         : "=f"(sums[0]), "=f"(sums[1]), "=f"(sums[2]), "=f"(sums[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "f"(sums[0]), "f"(sums[1]), "f"(sums[2]), "f"(sums[3]));
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "f"(sums[0]), "f"(sums[1]), "f"(sums[2]),
+          "f"(sums[3]));
   }
 }
 
-// One side's part of a tile, kOuter x kDepth halves. In shared memory they lie as in global memory: rows along the inner
-// axis, or along the outer one. Rows are 16 bytes longer, so that the lanes of a fragment find 32 banks.
+// One side's part of a tile, kOuter x kDepth halves. In shared memory they lie as in global memory: rows along the
+// inner axis, or along the outer one. Rows are 16 bytes longer, so that the lanes of a fragment find 32 banks.
 template <typename Index, int kOuter, int kDepth>
 struct HalfSide {
   static constexpr int kThreads = 256, kWords = kOuter * kDepth / kThreads / 2;
   static constexpr int kInnerStride = kDepth + 8, kOuterStride = kOuter + 8;
-  static constexpr int kSize = kOuter * kInnerStride > kDepth * kOuterStride ? kOuter * kInnerStride : kDepth * kOuterStride;
+  static constexpr int kSize =
+      kOuter * kInnerStride > kDepth* kOuterStride ? kOuter* kInnerStride : kDepth* kOuterStride;
 
   Index from[kWords];
   int starts[kWords][kDims];
   bool valid[kWords];
   uint32_t staged[kWords];
 
-  static PLIMSOLL_INLINE int Linear(const Factor& factor, int group) { return (group * kThreads + ThreadNumber()) * factor.width; }
+  static PLIMSOLL_INLINE int Linear(const Factor& factor, int group) {
+    return (group * kThreads + ThreadNumber()) * factor.width;
+  }
   static PLIMSOLL_INLINE int OuterOf(const Factor& factor, int group) {
     return factor.inner_fast ? Linear(factor, group) / kDepth : Linear(factor, group) % kOuter;
   }
@@ -87,8 +93,10 @@ struct HalfSide {
     }
   }
   // Elements (outer, inner) and (outer, inner + 1), the first in the low half.
-  static PLIMSOLL_INLINE uint32_t Pair(const Factor& factor, const PLIMSOLL_SHARED uint16_t* tile, int outer, int inner) {
-    if (factor.inner_fast) return *reinterpret_cast<const PLIMSOLL_SHARED uint32_t*>(tile + outer * kInnerStride + inner);
+  static PLIMSOLL_INLINE uint32_t Pair(const Factor& factor, const PLIMSOLL_SHARED uint16_t* tile, int outer,
+                                       int inner) {
+    if (factor.inner_fast)
+      return *reinterpret_cast<const PLIMSOLL_SHARED uint32_t*>(tile + outer * kInnerStride + inner);
     return tile[inner * kOuterStride + outer] | static_cast<uint32_t>(tile[(inner + 1) * kOuterStride + outer]) << 16;
   }
 };
@@ -102,7 +110,8 @@ PLIMSOLL_INLINE void TensorProduct(const Product& product, const Pointer* operan
   using Right = HalfSide<Index, kColumns, kDepth>;
   constexpr int kBuffer = Left::kSize + Right::kSize;
   constexpr int kPassRows = 32, kSumBytes = kPassRows * kColumns * 4;
-  static PLIMSOLL_SHARED uint16_t memory[4 * kBuffer > kSumBytes ? 2 * kBuffer : kSumBytes / 2] __attribute__((aligned(16)));
+  static PLIMSOLL_SHARED uint16_t memory[4 * kBuffer > kSumBytes ? 2 * kBuffer : kSumBytes / 2]
+      __attribute__((aligned(16)));
 
   const int column_tiles = (product.columns.count + kColumns - 1) / kColumns;
   const int row_tiles = (product.rows.count + kRows - 1) / kRows;
@@ -116,18 +125,19 @@ PLIMSOLL_INLINE void TensorProduct(const Product& product, const Pointer* operan
   Right right;
   left.Start(product.left, product.rows, first_row);
   right.Start(product.right, product.columns, first_column);
-  const Pointer left_base = Element(operands[product.left.operand], Address<Index>(product.batch, place.batch, product.left.batch), product.left.type);
-  const Pointer right_base = Element(operands[product.right.operand], Address<Index>(product.batch, place.batch, product.right.batch), product.right.type);
+  const Pointer left_base = Element(operands[product.left.operand],
+                                    Address<Index>(product.batch, place.batch, product.left.batch), product.left.type);
+  const Pointer right_base =
+      Element(operands[product.right.operand], Address<Index>(product.batch, place.batch, product.right.batch),
+              product.right.type);
 
   const int thread = ThreadNumber(), warp = thread / 32, lane = thread % 32, quad = lane / 4, within = lane % 4 * 2;
   const int warp_row = warp / kAcross * kWarpRows, warp_column = warp % kAcross * kWarpColumns;
   float sums[kTilesDown][kTilesAcross][4];
   PLIMSOLL_UNROLL
-  for (int i = 0; i < kTilesDown; ++i)
-    PLIMSOLL_UNROLL
-    for (int j = 0; j < kTilesAcross; ++j)
-      PLIMSOLL_UNROLL
-      for (int c = 0; c < 4; ++c) sums[i][j][c] = 0;
+  for (int i = 0; i < kTilesDown; ++i) PLIMSOLL_UNROLL
+  for (int j = 0; j < kTilesAcross; ++j) PLIMSOLL_UNROLL
+  for (int c = 0; c < 4; ++c) sums[i][j][c] = 0;
 
   left.Fetch(product.left, product.inner, left_base, 0);
   right.Fetch(product.right, product.inner, right_base, 0);
@@ -135,8 +145,7 @@ PLIMSOLL_INLINE void TensorProduct(const Product& product, const Pointer* operan
   right.Put(product.right, memory + Left::kSize);
   Barrier();
   int buffer = 0;
-  _Pragma("clang loop unroll(disable)")
-  for (int step = 0; step < product.inner.count; step += kDepth) {
+  _Pragma("clang loop unroll(disable)") for (int step = 0; step < product.inner.count; step += kDepth) {
     const bool more = step + kDepth < product.inner.count;
     if (more) {
       left.Fetch(product.left, product.inner, left_base, step + kDepth);
@@ -155,8 +164,10 @@ PLIMSOLL_INLINE void TensorProduct(const Product& product, const Pointer* operan
       PLIMSOLL_UNROLL
       for (int i = 0; i < kTilesDown; ++i) {
         const int row = warp_row + 16 * i + quad;
-        const uint32_t a[4] = {Left::Pair(product.left, left_tile, row, k + within), Left::Pair(product.left, left_tile, row + 8, k + within),
-                               Left::Pair(product.left, left_tile, row, k + within + 8), Left::Pair(product.left, left_tile, row + 8, k + within + 8)};
+        const uint32_t a[4] = {Left::Pair(product.left, left_tile, row, k + within),
+                               Left::Pair(product.left, left_tile, row + 8, k + within),
+                               Left::Pair(product.left, left_tile, row, k + within + 8),
+                               Left::Pair(product.left, left_tile, row + 8, k + within + 8)};
         PLIMSOLL_UNROLL
         for (int j = 0; j < kTilesAcross; ++j) MultiplyFragments<kBfloat>(a, b[j], sums[i][j]);
       }
@@ -172,24 +183,21 @@ PLIMSOLL_INLINE void TensorProduct(const Product& product, const Pointer* operan
   PLIMSOLL_SHARED float* rows = reinterpret_cast<PLIMSOLL_SHARED float*>(memory);
   const int width = product.epilogue.destination.width;
   const int groups_of_row = kColumns / width, groups = kPassRows * groups_of_row;
-  _Pragma("clang loop unroll(disable)")
-  for (int pass = 0; pass < kRows / kPassRows; ++pass) {
+  _Pragma("clang loop unroll(disable)") for (int pass = 0; pass < kRows / kPassRows; ++pass) {
     Barrier();
     PLIMSOLL_UNROLL
-    for (int i = 0; i < kTilesDown; ++i)
+    for (int i = 0; i < kTilesDown; ++i) PLIMSOLL_UNROLL
+    for (int half = 0; half < 2; ++half) {
+      const int row = warp_row + 16 * i + 8 * half + quad - pass * kPassRows;
+      if (static_cast<unsigned>(row) >= static_cast<unsigned>(kPassRows)) continue;
       PLIMSOLL_UNROLL
-      for (int half = 0; half < 2; ++half) {
-        const int row = warp_row + 16 * i + 8 * half + quad - pass * kPassRows;
-        if (static_cast<unsigned>(row) >= static_cast<unsigned>(kPassRows)) continue;
-        PLIMSOLL_UNROLL
-        for (int j = 0; j < kTilesAcross; ++j) {
-          rows[row * kColumns + warp_column + 8 * j + within] = sums[i][j][2 * half];
-          rows[row * kColumns + warp_column + 8 * j + within + 1] = sums[i][j][2 * half + 1];
-        }
+      for (int j = 0; j < kTilesAcross; ++j) {
+        rows[row * kColumns + warp_column + 8 * j + within] = sums[i][j][2 * half];
+        rows[row * kColumns + warp_column + 8 * j + within + 1] = sums[i][j][2 * half + 1];
       }
+    }
     Barrier();
-    _Pragma("clang loop unroll(disable)")
-    for (int group = thread; group < groups; group += kThreads) {
+    _Pragma("clang loop unroll(disable)") for (int group = thread; group < groups; group += kThreads) {
       const int local_row = group / groups_of_row, local_column = group % groups_of_row * width;
       const int row = first_row + pass * kPassRows + local_row, column = first_column + local_column;
       if (row >= product.rows.count || column >= product.columns.count) continue;
@@ -197,7 +205,8 @@ PLIMSOLL_INLINE void TensorProduct(const Product& product, const Pointer* operan
       PLIMSOLL_UNROLL
       for (int j = 0; j < width; ++j) values[j] = rows[local_row * kColumns + local_column + j];
       Decode(product.rows, row, place.row);
-      Finish<Index>(product.epilogue, product.batch, product.rows, product.columns, place, column, width, operands, values);
+      Finish<Index>(product.epilogue, product.batch, product.rows, product.columns, place, column, width, operands,
+                    values);
     }
   }
 }

@@ -1,6 +1,6 @@
-// Products with few rows: a decoder's step, where the time is that of reading the right operand once. A block takes some
-// columns; its threads share out the inner axis, each reading 16 bytes of the right operand at a time where that lies so,
-// and add up through shared memory.
+// Products with few rows: a decoder's step, where the time is that of reading the right operand once. A block takes
+// some columns; its threads share out the inner axis, each reading 16 bytes of the right operand at a time where that
+// lies so, and add up through shared memory.
 #pragma once
 
 #include "compiler/codegen/cuda/device/post_ops.h"
@@ -30,11 +30,12 @@ PLIMSOLL_INLINE void VectorProduct(const Product& product, const Pointer* operan
   const int first = (static_cast<int>(block % column_blocks) * across + here) * columns;
   const bool valid = first < product.columns.count;
 
-  const Pointer left_base = Element(operands[left.operand], Address<Index>(product.batch, place.batch, left.batch), left.type);
-  const Pointer right_base =
-      Element(operands[right.operand],
-              Address<Index>(product.batch, place.batch, right.batch) +
-                  AddressOf<Index>(product.columns, valid ? first : 0, right.outer), right.type);
+  const Pointer left_base =
+      Element(operands[left.operand], Address<Index>(product.batch, place.batch, left.batch), left.type);
+  const Pointer right_base = Element(operands[right.operand],
+                                     Address<Index>(product.batch, place.batch, right.batch) +
+                                         AddressOf<Index>(product.columns, valid ? first : 0, right.outer),
+                                     right.type);
   Sum left_zero[kRows], right_zero[kMostColumns];
   if constexpr (!kFloating<Sum>) {
     int position[kDims];
@@ -56,16 +57,16 @@ PLIMSOLL_INLINE void VectorProduct(const Product& product, const Pointer* operan
 
   Sum sums[kRows][kMostColumns];
   PLIMSOLL_UNROLL
-  for (int i = 0; i < kRows; ++i)
-    PLIMSOLL_UNROLL
-    for (int j = 0; j < kMostColumns; ++j) sums[i][j] = 0;
+  for (int i = 0; i < kRows; ++i) PLIMSOLL_UNROLL
+  for (int j = 0; j < kMostColumns; ++j) sums[i][j] = 0;
   if (valid) {
-    _Pragma("clang loop unroll_count(4)")
-    for (int step = part * steps; step < product.inner.count; step += parts * steps) {
+    _Pragma("clang loop unroll_count(4)") for (int step = part * steps; step < product.inner.count;
+                                               step += parts * steps) {
       int position[kDims];
       Decode(product.inner, step, position);
       Sum b[16];
-      Load(Element(right_base, Address<Index>(product.inner, position, right.inner), right.type), right.type, right.width, b);
+      Load(Element(right_base, Address<Index>(product.inner, position, right.inner), right.type), right.type,
+           right.width, b);
       if constexpr (!kFloating<Sum>) {
         PLIMSOLL_UNROLL
         for (int k = 0; k < right.width; ++k) b[k] -= right_zero[right.inner_fast ? 0 : k];
@@ -80,7 +81,8 @@ PLIMSOLL_INLINE void VectorProduct(const Product& product, const Pointer* operan
         } else {
           PLIMSOLL_UNROLL
           for (int k = 0; k < steps; ++k)
-            a[k] = LoadOne<Sum>(Element(left_base, row + AddressOf<Index>(product.inner, step + k, left.inner), left.type), left.type);
+            a[k] = LoadOne<Sum>(
+                Element(left_base, row + AddressOf<Index>(product.inner, step + k, left.inner), left.type), left.type);
         }
         PLIMSOLL_UNROLL
         for (int k = 0; k < steps; ++k) {
@@ -95,26 +97,22 @@ PLIMSOLL_INLINE void VectorProduct(const Product& product, const Pointer* operan
   // The upper half of the parts adds to the lower one, until one is left.
   const int slot = part * across + here;
   PLIMSOLL_UNROLL
-  for (int i = 0; i < rows; ++i)
-    PLIMSOLL_UNROLL
-    for (int j = 0; j < columns; ++j) memory[(i * kMostColumns + j) * kThreads + slot] = sums[i][j];
-  _Pragma("clang loop unroll(disable)")
-  for (int half = parts / 2; half > 0; half /= 2) {
+  for (int i = 0; i < rows; ++i) PLIMSOLL_UNROLL
+  for (int j = 0; j < columns; ++j) memory[(i * kMostColumns + j) * kThreads + slot] = sums[i][j];
+  _Pragma("clang loop unroll(disable)") for (int half = parts / 2; half > 0; half /= 2) {
     Barrier();
     if (part >= half) continue;
     PLIMSOLL_UNROLL
-    for (int i = 0; i < rows; ++i)
-      PLIMSOLL_UNROLL
-      for (int j = 0; j < columns; ++j) {
-        sums[i][j] += memory[(i * kMostColumns + j) * kThreads + slot + half * across];
-        memory[(i * kMostColumns + j) * kThreads + slot] = sums[i][j];
-      }
+    for (int i = 0; i < rows; ++i) PLIMSOLL_UNROLL
+    for (int j = 0; j < columns; ++j) {
+      sums[i][j] += memory[(i * kMostColumns + j) * kThreads + slot + half * across];
+      memory[(i * kMostColumns + j) * kThreads + slot] = sums[i][j];
+    }
   }
   Barrier();
   const int width = product.epilogue.destination.width, groups_of_row = block_columns / width;
   const int block_first = static_cast<int>(block % column_blocks) * block_columns;
-  _Pragma("clang loop unroll(disable)")
-  for (int group = thread; group < rows * groups_of_row; group += kThreads) {
+  _Pragma("clang loop unroll(disable)") for (int group = thread; group < rows * groups_of_row; group += kThreads) {
     const int row = group / groups_of_row, local = group % groups_of_row * width;
     if (block_first + local >= product.columns.count) continue;
     Sum values[4];
@@ -122,7 +120,8 @@ PLIMSOLL_INLINE void VectorProduct(const Product& product, const Pointer* operan
     for (int j = 0; j < width; ++j)
       values[j] = memory[(row * kMostColumns + (local + j) % columns) * kThreads + (local + j) / columns];
     Decode(product.rows, row, place.row);
-    Finish<Index>(product.epilogue, product.batch, product.rows, product.columns, place, block_first + local, width, operands, values);
+    Finish<Index>(product.epilogue, product.batch, product.rows, product.columns, place, block_first + local, width,
+                  operands, values);
   }
 }
 

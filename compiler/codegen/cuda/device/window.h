@@ -25,8 +25,7 @@ PLIMSOLL_INLINE bool Inside(int windows, const Window* list, const int* starts, 
 }
 PLIMSOLL_INLINE void WindowStarts(int windows, const Window* list, const int* outer, int* starts) {
   PLIMSOLL_UNROLL
-  for (int w = 0; w < windows; ++w)
-    starts[w] = outer[list[w].outer_dim] * list[w].outer + list[w].constant;
+  for (int w = 0; w < windows; ++w) starts[w] = outer[list[w].outer_dim] * list[w].outer + list[w].constant;
 }
 
 // The zero point of an element, 0 where there is none.

@@ -26,7 +26,10 @@ GuardedBuffer::GuardedBuffer(const std::string& contents) : GuardedBuffer(conten
 }
 
 GuardedBuffer::GuardedBuffer(GuardedBuffer&& other) noexcept
-    : base_(std::exchange(other.base_, nullptr)), mapped_(other.mapped_), bytes_(other.bytes_), padded_(other.padded_) {}
+    : base_(std::exchange(other.base_, nullptr)),
+      mapped_(other.mapped_),
+      bytes_(other.bytes_),
+      padded_(other.padded_) {}
 
 GuardedBuffer::~GuardedBuffer() {
   if (base_ != nullptr) munmap(base_, mapped_);
