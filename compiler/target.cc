@@ -70,6 +70,7 @@ absl::StatusOr<ResolvedTarget> ResolveCudaTarget(const std::string& name, const 
   ResolvedTarget target;
   target.plan.set_kind(plan::Target::CUDA);
   std::string architecture = absl::StartsWith(name, "cuda:") ? name.substr(5) : kDefaultArchitecture;
+  int multiprocessors = 0;   // of the GPU named
   if (!gpu_name.empty()) {
     absl::StatusOr<const hardware::Gpu*> gpu = hardware::FindGpu(gpu_name);
     if (!gpu.ok()) return gpu.status();
@@ -82,6 +83,7 @@ absl::StatusOr<ResolvedTarget> ResolveCudaTarget(const std::string& name, const 
     target.plan.set_gpu((*gpu)->name());
     target.plan.set_reserved_bytes(static_cast<int64_t>((*gpu)->reserve_bytes().value()));
     target.capacity_bytes = static_cast<int64_t>((*gpu)->memory_bytes().value());
+    multiprocessors = static_cast<int>((*gpu)->multiprocessors().value());
   } else {
     target.plan.set_reserved_bytes(MostReserved(architecture));
   }
@@ -89,6 +91,7 @@ absl::StatusOr<ResolvedTarget> ResolveCudaTarget(const std::string& name, const 
   if (!cuda.ok()) return cuda.status();
   target.cuda = *std::move(cuda);
   target.plan.set_architecture(architecture);
+  if (multiprocessors > 0) target.cuda.multiprocessors = multiprocessors;
   return target;
 }
 

@@ -6,20 +6,6 @@ namespace {
 
 constexpr int64_t kArenaAlignment = 256;
 
-TensorType Float(std::initializer_list<int64_t> dims) {
-  TensorType type;
-  type.set_dtype(F32);
-  for (const int64_t dim : dims) type.add_dims(dim);
-  return type;
-}
-
-MemoryDesc Desc(std::initializer_list<int64_t> dims) {
-  MemoryDesc desc;
-  desc.set_dtype(F32);
-  for (const int64_t dim : dims) desc.add_dims(dim);
-  return desc;
-}
-
 void SetLaunch(Launch* launch, const std::string& symbol) {
   launch->set_symbol(symbol);
   for (const int64_t size : {2, 1, 1}) launch->add_grid(size);

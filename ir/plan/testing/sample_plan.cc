@@ -8,20 +8,6 @@ namespace {
 
 enum { kParametersArena, kSessionArena, kLoadArena };
 
-TensorType Float(std::initializer_list<int64_t> dims) {
-  TensorType type;
-  type.set_dtype(F32);
-  for (const int64_t dim : dims) type.add_dims(dim);
-  return type;
-}
-
-MemoryDesc Desc(std::initializer_list<int64_t> dims) {
-  MemoryDesc desc;
-  desc.set_dtype(F32);
-  for (const int64_t dim : dims) desc.add_dims(dim);
-  return desc;
-}
-
 void AddWeight(Plan& plan, const std::string& name, const TensorType& type, const std::string& file, int64_t offset,
                weights::Bytes bytes) {
   Weight* weight = plan.add_weights();
@@ -152,6 +138,20 @@ std::vector<std::byte> Bytes(size_t count, int seed) {
 }
 
 }  // namespace
+
+TensorType Float(std::initializer_list<int64_t> dims) {
+  TensorType type;
+  type.set_dtype(F32);
+  for (const int64_t dim : dims) type.add_dims(dim);
+  return type;
+}
+
+MemoryDesc Desc(std::initializer_list<int64_t> dims) {
+  MemoryDesc desc;
+  desc.set_dtype(F32);
+  for (const int64_t dim : dims) desc.add_dims(dim);
+  return desc;
+}
 
 Buffer* AddBuffer(Program* program, const std::string& name, int arena, int64_t offset, int64_t size, int first,
                   int last) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -60,7 +61,9 @@ std::vector<std::byte> SampleExternalFile();
 // Everything of the artefact; `weights` must outlive the result.
 ArtefactContents SampleContents(const std::vector<std::byte>& weights);
 
-// Builders, for other plans.
+// Builders, for other plans. Of f32.
+TensorType Float(std::initializer_list<int64_t> dims);
+MemoryDesc Desc(std::initializer_list<int64_t> dims);
 Buffer* AddBuffer(Program* program, const std::string& name, int arena, int64_t offset, int64_t size, int first,
                   int last);
 Command* AddOperand(Command* command, int buffer, int64_t offset, int64_t length, Operand::Access access);
