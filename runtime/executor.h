@@ -37,6 +37,8 @@ struct ExecutorOptions {
   bool graphs = true;
   // Waits for each command, so that an error of the device names the one that it comes from.
   bool check_every_command = false;
+  // Libraries' algorithms are chosen by timing them, where the library has a choice.
+  bool tune = false;
 };
 
 // A library call that a kernel of the plan computes instead.
@@ -126,7 +128,7 @@ class Executor {
   absl::Status PrepareLaunch(Step& step, const plan::Launch& launch, int operands, const Memory& memory);
   absl::Status PrepareLibraryCall(int index, const Memory& memory);
   absl::Status PrepareHostCall(Step& step);
-  absl::StatusOr<PreparedOp*> PrepareLibrary(const plan::LibraryOp& op);
+  absl::StatusOr<PreparedOp*> PrepareLibrary(const plan::LibraryOp& op, absl::Span<void* const> operands);
   absl::Status CheckWeightOperands(Step& step);
   absl::Status CreateStreams();
   absl::Status AllocateStaging();

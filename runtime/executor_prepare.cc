@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/executor.h"
+#include "runtime/tuner.h"
 
 namespace plimsoll::runtime {
 namespace {
@@ -150,7 +151,7 @@ absl::Status Executor::PrepareLibraryCall(int index, const Memory& memory) {
   if (call.op().library().empty() && call.has_fallback()) {
     return PrepareLaunch(step, call.fallback(), fallback_operands, memory);  // no library was meant
   }
-  auto library = PrepareLibrary(call.op());
+  auto library = PrepareLibrary(call.op(), absl::MakeConstSpan(pointers_).subspan(step.first_operand));
   if (!library.ok()) {
     const absl::StatusCode code = library.status().code();
     const bool can_do_without = code == absl::StatusCode::kUnavailable || code == absl::StatusCode::kUnimplemented ||
@@ -195,12 +196,21 @@ absl::Status Executor::PrepareHostCall(Step& step) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<PreparedOp*> Executor::PrepareLibrary(const plan::LibraryOp& op) {
+absl::StatusOr<PreparedOp*> Executor::PrepareLibrary(const plan::LibraryOp& op, absl::Span<void* const> operands) {
   std::string key = op.SerializeAsString();
   for (auto& [known, prepared] : libraries_) {
     if (known == key) return prepared.get();
   }
-  auto prepared = Prepare(op, plan_.target());
+  PrepareOptions options;
+  Resource stream;
+  if (options_.tune && !device_.is_host()) {
+    auto made = device_.CreateStream();
+    if (!made.ok()) return made.status();
+    stream = *std::move(made);
+  }
+  DeviceTuner tuner(device_, stream.get(), operands);
+  if (stream.get() != nullptr) options.tuner = &tuner;
+  auto prepared = Prepare(op, plan_.target(), options);
   if (!prepared.ok()) return prepared.status();
   libraries_.emplace_back(std::move(key), *std::move(prepared));
   return libraries_.back().second.get();

@@ -50,6 +50,7 @@ absl::StatusOr<std::shared_ptr<const Program>> Program::Load(plan::Artefact arte
   if (absl::Status status = program->device_->CheckTarget(plan.target()); !status.ok()) return status;
   program->executor_options_.graphs = options.graphs;
   program->executor_options_.check_every_command = options.check_every_command;
+  program->executor_options_.tune = options.tune;
   if (absl::Status status = program->LoadOnDevice(options); !status.ok()) return status;
   return std::shared_ptr<const Program>(std::move(program));
 }
@@ -179,7 +180,7 @@ absl::Status Program::RunLoadProgram() {
       OneBlock(plan()).load.Resolve(base_, memory.arenas);
     }
     ExecutorOptions options = executor_options_;
-    options.graphs = false;  // it runs once
+    options.graphs = options.tune = false;  // it runs once
     auto executor = Executor::Create(*device_, plan(), plan().load(), memory, options);
     if (!executor.ok()) return executor.status();
     load_fallbacks_ = (*executor)->fallbacks();

@@ -31,6 +31,8 @@ struct LoadOptions {
   bool graphs = true;
   // CUDA: wait for each command, so that an error of the GPU names the one that it comes from. Slow.
   bool check_every_command = false;
+  // CUDA: time the libraries' algorithms when a session is made, and keep the fastest of each operation. Takes a second or more.
+  bool tune = false;
 };
 
 // What a program takes of a device, where that is not the host's memory.

@@ -27,7 +27,7 @@ struct BenchFlags {
   std::vector<std::string> inputs;
   int iterations = 0, warmup = 3;
   double seconds = 2;
-  bool profile = false, random_weights = false;
+  bool profile = false, random_weights = false, tune = false;
   CompileFlags compile;
 };
 
@@ -106,6 +106,7 @@ Outcome Bench(const BenchFlags& flags, bool json) {
       load.weights_directory = random_weights->folder();
     }
     load.verify_weights = false;
+    load.tune = flags.tune;
     load_start = std::chrono::steady_clock::now();
     auto loaded = runtime::Program::Load(flags.subject, load);
     if (!loaded.ok()) return {loaded.status()};
@@ -195,6 +196,7 @@ void AddBench(CLI::App& app, Chosen& chosen) {
   command->add_option("--seconds", flags->seconds, "Time to measure for")->capture_default_str();
   command->add_flag("--profile", flags->profile, "Time by command and node, after the timed runs");
   command->add_option("--weights", flags->weights_directory, "Folder of external weight files (default: beside the plan)");
+  command->add_flag("--tune", flags->tune, "GPU plans: time the libraries' algorithms while loading, keep the fastest");
   command->add_flag("--random-weights", flags->random_weights, "Plans with external weights: random ones instead, for timing");
   AddCompileFlags(*command, flags->compile);
   AddJson(*command, chosen);

@@ -156,6 +156,18 @@ TEST_F(LibraryPlanTest, LibraryCallsRunInGraphsAndWithout) {
   }
 }
 
+TEST_F(LibraryPlanTest, AlgorithmsAreTimedWhereThatIsAskedFor) {
+  PlanBuilder b = MakePlan();
+  LoadOptions options = gpu_.Options();
+  options.tune = true;
+  const int64_t before = cublaslt_.matmuls;
+  auto session = gpu_.Start(b, options);
+  ASSERT_HAS(session);
+  const int64_t timed = cublaslt_.matmuls - before;
+  EXPECT_GT(timed, 100);   // several algorithms, each in several samples
+  for (int seed = 30; seed < 33; ++seed) ExpectRight(**session, seed);
+}
+
 TEST_F(LibraryPlanTest, SessionsRunBesideEachOther) {
   PlanBuilder b = MakePlan();
   auto program = gpu_.Load(b);
