@@ -19,6 +19,8 @@ BUILD = os.environ.get("GPU_CHECK_BUILD", "build/dev")
 MOST_BYTES = 50 << 20
 SYSTEM = re.compile(r"lib(c|m|dl|rt|pthread|util|resolv)\.so|ld-linux|linux-vdso")
 # Of each model: budgets between the least that was found and its plain peak.
+# GPU_CHECK_ONLY=gpt2,bert: of these models alone, to try the check itself.
+ONLY = [name for name in os.environ.get("GPU_CHECK_ONLY", "").split(",") if name]
 SWEPT = ["gpt2", "bert", "unet", "vit", "whisper_encoder", "llama", "t5_encoder", "resnet", "ppocr_v2_cls", "basic_pitch"]
 BUDGETS = 10
 GRAPHS = ["resnet50", "bert_base", "gpt2_124m"]
@@ -58,7 +60,7 @@ class Bundle:
         shared = self.root.parent / "shared/models"
         seen = set()
         for folder in [*sorted(self.root.glob("tests/data/models/*/*")), *sorted(shared.glob("real/*"))]:
-            if not (folder / "model.onnx").exists() or folder.name in seen:
+            if not (folder / "model.onnx").exists() or folder.name in seen or (ONLY and folder.name not in ONLY):
                 continue
             seen.add(folder.name)
             sets = sorted(folder.glob("test_data_set_*"))[:1]
@@ -91,7 +93,7 @@ class Bundle:
         graphs = self.root.parent / "shared/models/graphs"
         for name in GRAPHS:
             model = graphs / f"{name}.onnx"
-            if not model.exists():
+            if not model.exists() or ONLY:
                 continue
             for precision in ("f32", "tf32", "bf16"):
                 plan = f"{name}.{precision}.timed.plim"
