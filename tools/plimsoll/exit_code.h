@@ -8,7 +8,7 @@ namespace plimsoll::cli {
 enum ExitCode {
   kDone = 0,            // done, fits
   kInternal = 1,        // a bug, or misuse that only a program can make
-  kUsage = 2,           // usage, or inputs that contradict the signature
+  kUsage = 2,           // usage, inputs that contradict the signature, or a plan for another machine
   kDoesNotFit = 3,      // infeasible, or nothing found in the limit given
   kUnsupported = 4,     // unsupported operators, all listed
   kFile = 5,            // a file that cannot be read or written
@@ -18,7 +18,8 @@ enum ExitCode {
 inline int ExitCodeOf(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kOk: return kDone;
-    case absl::StatusCode::kInvalidArgument: return kUsage;
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kFailedPrecondition: return kUsage;
     case absl::StatusCode::kResourceExhausted:
     case absl::StatusCode::kDeadlineExceeded: return kDoesNotFit;
     case absl::StatusCode::kUnimplemented: return kUnsupported;
