@@ -19,7 +19,7 @@ pins=$root/third_party/pins.txt
 
 packages=(
   build-essential g++-12 clang-19 libclang-rt-19-dev lld-19 liblld-19-dev
-  llvm-19-dev llvm-19-tools libmlir-19-dev mlir-19-tools
+  llvm-19 llvm-19-dev llvm-19-tools libmlir-19-dev mlir-19-tools
   cmake ninja-build ccache git ca-certificates
   libprotobuf-dev protobuf-compiler libabsl-dev libgtest-dev libgmock-dev libbenchmark-dev
   nlohmann-json3-dev libcli11-dev zlib1g-dev python3 python3-pip python3-venv unzip

@@ -55,6 +55,7 @@ void AddDevice(const runtime::Program& program, const runtime::Session& session,
                            {"planned_reserve_bytes", usage.planned_reserve_bytes},
                            {"measured_reserve_bytes", usage.measured_reserve_bytes},
                            {"process_bytes", process}};
+  if (process >= 0) json["measured_peak_bytes"] = process;   // what the budget is about, in place of the host's growth
   json["graphs"] = session.graph_count();
   json["fallbacks"] = Json::array();
   for (const runtime::Fallback& fallback : session.fallbacks()) {
