@@ -46,7 +46,7 @@ class Bundle:
         return json.loads(done.stdout)
 
     def programs(self):
-        for name in ("plimsoll", "device_conformance"):
+        for name in ("plimsoll", "device_conformance_test"):
             source = self.root / BUILD / "bin" / name
             if not source.exists():
                 sys.exit(f"{source} is missing: build it first")

@@ -69,7 +69,7 @@ class Check:
 
     def conformance(self):
         out = self.folder / "conformance.json"
-        code, _, error = self.call(self.folder / "bin/device_conformance", f"--gtest_output=json:{out}", timeout=100)
+        code, _, error = self.call(self.folder / "bin/device_conformance_test", f"--gtest_output=json:{out}", timeout=100)
         result = json.loads(out.read_text()) if out.exists() else {}
         failed = [f"{suite['name']}.{test['name']}" for suite in result.get("testsuites", []) for test in suite["testsuite"] if test.get("failures")]
         for name in failed:
