@@ -156,13 +156,6 @@ class PreparedGemm : public PreparedOp {
   int operand_count() const override { return gemm_.operands + (workspace_bytes_ > 0 ? 1 : 0); }
 
  private:
-  // Bytes of workspace that are left wherever the buffer lies, its alignment given.
-  uint64_t UsableWorkspace() const {
-    if (workspace_bytes_ == 0) return 0;
-    const int64_t lost = std::max<int64_t>(0, kWorkspaceAlignment - alignments_.Of(gemm_.operands));
-    return std::max<int64_t>(0, workspace_bytes_ - lost);
-  }
-
   absl::StatusOr<std::vector<Algorithm>> Candidates() const {
     Preference preference = nullptr;
     if (absl::Status s = ToStatus(*api_, api_->PreferenceCreate(&preference), "cublasLtMatmulPreferenceCreate");
@@ -173,7 +166,7 @@ class PreparedGemm : public PreparedOp {
       return ToStatus(*api_, api_->PreferenceSetAttribute(preference, attribute, &value, sizeof(value)),
                       "cublasLtMatmulPreferenceSetAttribute");
     };
-    const uint64_t workspace = UsableWorkspace();
+    const uint64_t workspace = alignments_.Usable(gemm_.operands, workspace_bytes_, kWorkspaceAlignment);
     absl::Status status = set(kMaxWorkspaceBytes, workspace);
     status.Update(set(kReductionSchemeMask, static_cast<uint32_t>(kReductionComputeType)));
     const std::pair<PreferenceAttribute, int> operands[] = {{kMinAlignmentABytes, gemm_.a.operand},

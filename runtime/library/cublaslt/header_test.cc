@@ -5,6 +5,7 @@
 
 #include "gtest/gtest.h"
 #include "runtime/library/cublaslt/api.h"
+#include "runtime/library/nvidia/testing/signature.h"
 
 namespace plimsoll::runtime::cublaslt {
 namespace {
@@ -51,24 +52,7 @@ static_assert(offsetof(HeuristicResult, workspace_bytes) == offsetof(cublasLtMat
 static_assert(offsetof(HeuristicResult, state) == offsetof(cublasLtMatmulHeuristicResult_t, state));
 static_assert(offsetof(HeuristicResult, waves) == offsetof(cublasLtMatmulHeuristicResult_t, wavesCount));
 
-// Parameters are passed alike: each is a pointer, an int of an enum's size, or the same integer.
-template <typename Ours, typename Theirs>
-constexpr bool kAlike = (std::is_pointer_v<Ours> && std::is_pointer_v<Theirs>) ||
-                        (sizeof(Ours) == sizeof(Theirs) && std::is_integral_v<Ours> &&
-                         (std::is_integral_v<Theirs> || std::is_enum_v<Theirs>));
-template <typename Ours, typename Theirs>
-struct Same : std::false_type {};
-template <typename R, typename... Ps, typename S, typename... Qs>
-struct Same<R (*)(Ps...), S (*)(Qs...)> {
-  static constexpr bool value = [] {
-    if constexpr (sizeof...(Ps) == sizeof...(Qs)) {
-      return kAlike<R, S> && (kAlike<Ps, Qs> && ...);
-    } else {
-      return false;
-    }
-  }();
-};
-#define EXPECT_SAME(field, function) static_assert(Same<decltype(Api::field), decltype(&function)>::value)
+#define EXPECT_SAME(field, function) static_assert(nvidia::SameSignature<decltype(Api::field), decltype(&function)>::value)
 EXPECT_SAME(GetVersion, cublasLtGetVersion);
 EXPECT_SAME(GetStatusString, cublasLtGetStatusString);
 EXPECT_SAME(Create, cublasLtCreate);

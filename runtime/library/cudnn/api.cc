@@ -1,21 +1,13 @@
 #include "runtime/library/cudnn/api.h"
 
-#include <atomic>
-
 #include "absl/strings/str_cat.h"
 #include "runtime/library/nvidia/shared_library.h"
 
 namespace plimsoll::runtime::cudnn {
 namespace {
 
-std::atomic<const Api*> replacement{nullptr};
-
-template <typename Function>
-nvidia::Symbol Into(const char* name, Function& function) {
-  return {name, reinterpret_cast<void**>(&function)};
-}
-
 absl::StatusOr<const Api*> OpenLibrary() {
+  using nvidia::Into;
   static Api api;
   const std::vector<nvidia::Symbol> symbols = {
       Into("cudnnGetVersion", api.GetVersion),
@@ -54,15 +46,12 @@ absl::StatusOr<const Api*> OpenLibrary() {
   return &api;
 }
 
+nvidia::Functions<Api> functions(OpenLibrary);
+
 }  // namespace
 
-absl::StatusOr<const Api*> Open() {
-  if (const Api* api = replacement.load(); api != nullptr) return api;
-  static const absl::StatusOr<const Api*> library = OpenLibrary();
-  return library;
-}
-
-void Replace(const Api* api) { replacement.store(api); }
+absl::StatusOr<const Api*> Open() { return functions.Open(); }
+void Replace(const Api* api) { functions.Replace(api); }
 
 absl::Status ToStatus(const Api& api, int status, const char* call) {
   if (status == kSuccess) return absl::OkStatus();

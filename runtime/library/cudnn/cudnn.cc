@@ -111,13 +111,6 @@ class PreparedLayer : public PreparedOp {
   int operand_count() const override { return layer_.operands + (workspace_bytes_ > 0 ? 1 : 0); }
 
  private:
-  // Bytes of workspace that are left wherever the buffer lies, its alignment given.
-  uint64_t UsableWorkspace() const {
-    if (workspace_bytes_ == 0) return 0;
-    const int64_t lost = std::max<int64_t>(0, kWorkspaceAlignment - alignments_.Of(layer_.operands));
-    return std::max<int64_t>(0, workspace_bytes_ - lost);
-  }
-
   absl::Status Use(const Algorithm& algorithm) {
     algorithm_ = algorithm;
     return descriptors_.SetMathType(algorithm.math_type);
@@ -149,7 +142,7 @@ class PreparedLayer : public PreparedOp {
                                                      &returned, results.data());
     const absl::Status status = ToStatus(*api_, code, "an algorithm's choice");
     if (!status.ok() && !absl::IsUnimplemented(status)) return status;
-    const uint64_t workspace = UsableWorkspace();
+    const uint64_t workspace = alignments_.Usable(layer_.operands, workspace_bytes_, kWorkspaceAlignment);
     std::vector<Algorithm> found;
     for (int i = 0; status.ok() && i < std::min<int>(returned, results.size()); ++i) {
       const Performance& result = results[i];

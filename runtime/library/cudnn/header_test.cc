@@ -8,6 +8,7 @@
 #include "runtime/library/cudnn/descriptors.h"
 #include "runtime/library/nvidia/shared_library.h"
 #include "runtime/library/nvidia/testing/device_tensor.h"
+#include "runtime/library/nvidia/testing/signature.h"
 
 #pragma clang diagnostic ignored "-Wdeprecated-declarations"
 
@@ -53,23 +54,7 @@ constexpr bool kIsPerformance =
     offsetof(Performance, math_type) == offsetof(Theirs, mathType);
 static_assert(kIsPerformance<cudnnConvolutionFwdAlgoPerf_t> && kIsPerformance<cudnnConvolutionBwdDataAlgoPerf_t>);
 
-// Parameters are passed alike: each is a pointer, an int of an enum's size, or the same number.
-template <typename Ours, typename Theirs>
-constexpr bool kAlike = (std::is_pointer_v<Ours> && std::is_pointer_v<Theirs>) || std::is_same_v<Ours, Theirs> ||
-                        (sizeof(Ours) == sizeof(Theirs) && std::is_integral_v<Ours> && std::is_enum_v<Theirs>);
-template <typename Ours, typename Theirs>
-struct Same : std::false_type {};
-template <typename R, typename... Ps, typename S, typename... Qs>
-struct Same<R (*)(Ps...), S (*)(Qs...)> {
-  static constexpr bool value = [] {
-    if constexpr (sizeof...(Ps) == sizeof...(Qs)) {
-      return kAlike<R, S> && (kAlike<Ps, Qs> && ...);
-    } else {
-      return false;
-    }
-  }();
-};
-#define EXPECT_SAME(field, function) static_assert(Same<decltype(Api::field), decltype(&function)>::value)
+#define EXPECT_SAME(field, function) static_assert(nvidia::SameSignature<decltype(Api::field), decltype(&function)>::value)
 EXPECT_SAME(GetVersion, cudnnGetVersion);
 EXPECT_SAME(GetErrorString, cudnnGetErrorString);
 EXPECT_SAME(Create, cudnnCreate);

@@ -39,6 +39,12 @@ absl::StatusOr<Alignments> Alignments::Make(const std::vector<int64_t>& given, i
 
 int64_t Alignments::Least() const { return *std::min_element(bytes_.begin(), bytes_.end()); }
 
+uint64_t Alignments::Usable(int operand, int64_t bytes, int64_t alignment) const {
+  if (bytes == 0) return 0;
+  const int64_t lost = std::max<int64_t>(0, alignment - Of(operand));
+  return static_cast<uint64_t>(std::max<int64_t>(0, bytes - lost));
+}
+
 absl::Status Alignments::Check(absl::Span<void* const> operands, const char* library) const {
   if (operands.size() != bytes_.size()) {
     return absl::InvalidArgumentError(absl::StrCat(operands.size(), " operands for an operation of ", bytes_.size()));

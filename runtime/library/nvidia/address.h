@@ -31,6 +31,8 @@ class Alignments {
   // Of one operand; 256 at most, which is the most that a library asks for.
   int64_t Of(int operand) const { return bytes_[operand]; }
   int64_t Least() const;
+  // Of operand `operand`, `bytes` of workspace: what is left behind the first multiple of `alignment`, wherever it lies.
+  uint64_t Usable(int operand, int64_t bytes, int64_t alignment) const;
 
   // kInvalidArgument where the number of `operands` is another one, or an address is not the multiple that was promised
   // (`library` goes into the message).

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <set>
 #include <vector>
 
 namespace plimsoll::runtime::cublaslt {
@@ -31,8 +30,8 @@ struct PreferenceStruct {
 namespace {
 
 EmulatedCublasLt* state = nullptr;
-std::set<const void*>& Live() {
-  static auto& live = *new std::set<const void*>;
+nvidia::LiveObjects& Live() {
+  static auto& live = *new nvidia::LiveObjects;
   return live;
 }
 
@@ -44,19 +43,17 @@ int Fail(const char* why, int status = kInvalidValue) {
 template <typename T, typename... Args>
 int Make(T** out, Args&&... args) {
   if (out == nullptr) return Fail("nowhere to put a new object");
-  *out = new T{std::forward<Args>(args)...};
-  Live().insert(*out);
+  *out = Live().Make<T>(std::forward<Args>(args)...);
   ++state->live_objects;
   return kSuccess;
 }
 template <typename T>
 int Drop(T* object) {
-  if (Live().erase(object) == 0) return Fail("destroyed what does not live");
-  delete object;
+  if (!Live().Drop(object)) return Fail("destroyed what does not live");
   --state->live_objects;
   return kSuccess;
 }
-bool Lives(const void* object) { return Live().count(object) != 0; }
+bool Lives(const void* object) { return Live().Has(object); }
 
 template <typename T>
 int Read(T& field, const void* value, size_t bytes) {

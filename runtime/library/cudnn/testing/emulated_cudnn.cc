@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <set>
 #include <vector>
 
 #include "runtime/library/cudnn/testing/emulated_convolution.h"
@@ -20,8 +19,8 @@ struct ActivationStruct {
 namespace {
 
 EmulatedCudnn* state = nullptr;
-std::set<const void*>& Live() {
-  static auto& live = *new std::set<const void*>;
+nvidia::LiveObjects& Live() {
+  static auto& live = *new nvidia::LiveObjects;
   return live;
 }
 
@@ -33,19 +32,17 @@ int Fail(const char* why, int status = kBadParam) {
 template <typename T>
 int Make(T** out) {
   if (out == nullptr) return Fail("nowhere to put a new object");
-  *out = new T;
-  Live().insert(*out);
+  *out = Live().Make<T>();
   ++state->live_objects;
   return kSuccess;
 }
 template <typename T>
 int Drop(T* object) {
-  if (Live().erase(object) == 0) return Fail("destroyed what does not live");
-  delete object;
+  if (!Live().Drop(object)) return Fail("destroyed what does not live");
   --state->live_objects;
   return kSuccess;
 }
-bool Lives(const void* object) { return Live().count(object) != 0; }
+bool Lives(const void* object) { return Live().Has(object); }
 
 int64_t Bytes(int type) { return type == kFloat ? 4 : 2; }
 bool IsType(int type) { return type == kFloat || type == kHalf || type == kBfloat16; }

@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <set>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "ir/plan/types.pb.h"
@@ -25,6 +27,28 @@ struct EmulationHost {
         work();
         return absl::OkStatus();
       };
+};
+
+// The objects that an emulation has given out and not yet got back.
+class LiveObjects {
+ public:
+  template <typename T, typename... Args>
+  T* Make(Args&&... args) {
+    T* object = new T{std::forward<Args>(args)...};
+    objects_.insert(object);
+    return object;
+  }
+  // False where it does not live.
+  template <typename T>
+  bool Drop(T* object) {
+    if (objects_.erase(object) == 0) return false;
+    delete object;
+    return true;
+  }
+  bool Has(const void* object) const { return objects_.count(object) != 0; }
+
+ private:
+  std::set<const void*> objects_;
 };
 
 // Reads and writes elements, rounding to nearest even.
