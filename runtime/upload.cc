@@ -1,24 +1,10 @@
 #include "runtime/upload.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "runtime/device/cpu/parallel.h"
 
 namespace plimsoll::runtime {
-namespace {
-
-constexpr int64_t kTileBytes = int64_t{1} << 20;
-
-// A bus may be faster than one core that copies, with page faults of the mapped file; not measured on a GPU yet.
-void CopyOnAllCores(std::byte* to, const std::byte* from, int64_t bytes) {
-  cpu::ParallelFor((bytes + kTileBytes - 1) / kTileBytes, 1, [&](int64_t begin, int64_t end) {
-    const int64_t first = begin * kTileBytes;
-    std::memcpy(to + first, from + first, static_cast<size_t>(std::min(bytes, end * kTileBytes) - first));
-  });
-}
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<Uploader>> Uploader::Create(Device& device, int64_t chunk_bytes) {
   std::unique_ptr<Uploader> uploader(new Uploader(device));
@@ -53,7 +39,8 @@ absl::Status Uploader::Upload(void* to, const void* from, int64_t bytes, StreamH
       if (auto status = device_.SynchronizeEvent(chunk.read.get()); !status.ok()) return status;
     }
     const int64_t part = std::min(bytes - done, chunk.memory.size_bytes);
-    CopyOnAllCores(chunk.memory.data, static_cast<const std::byte*>(from) + done, part);
+    // On all cores: a bus may be faster than one that copies, with page faults of the mapped file; not measured on a GPU yet.
+    cpu::CopyBytes(chunk.memory.data, static_cast<const std::byte*>(from) + done, part);
     chunk.in_use = true;
     absl::Status status = device_.Copy(static_cast<std::byte*>(to) + done, chunk.memory.data, part,
                                        Device::Direction::kIn, stream_.get());

@@ -24,13 +24,7 @@ struct alignas(64) Floats {
 inline PlanBuilder Chain() {
   PlanBuilder b;
   b.UseKernels(TEST_KERNELS, {"twice", "increment", "below_four"});
-  const int x = b.AddBuffer(b.run(), "x", Type(plan::F32, {16}));
-  const int h = b.AddBuffer(b.run(), "h", Type(plan::F32, {16}));
-  const int y = b.AddBuffer(b.run(), "y", Type(plan::F32, {16}));
-  b.Launch(b.run(), "twice", 4, {x}, {h});
-  b.Launch(b.run(), "increment", 4, {h}, {y});
-  b.Input("x", x);
-  b.Output("y", y);
+  b.AddChain();
   return b;
 }
 

@@ -63,13 +63,7 @@ inline PlanBuilder CudaPlan(const std::string& binary = "") {
 // x -> twice -> h -> increment -> y, 16 floats each.
 inline PlanBuilder CudaChain(const std::string& binary = "") {
   PlanBuilder b = CudaPlan(binary);
-  const int x = b.AddBuffer(b.run(), "x", Type(plan::F32, {16}));
-  const int h = b.AddBuffer(b.run(), "h", Type(plan::F32, {16}));
-  const int y = b.AddBuffer(b.run(), "y", Type(plan::F32, {16}));
-  b.Launch(b.run(), "twice", 4, {x}, {h});
-  b.Launch(b.run(), "increment", 4, {h}, {y});
-  b.Input("x", x);
-  b.Output("y", y);
+  b.AddChain();
   return b;
 }
 

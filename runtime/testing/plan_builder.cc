@@ -155,6 +155,16 @@ void PlanBuilder::Output(const std::string& name, int buffer) {
   *binding->mutable_type() = run().buffers(buffer).type();
 }
 
+void PlanBuilder::AddChain() {
+  const int x = AddBuffer(run(), "x", Type(plan::F32, {16}));
+  const int h = AddBuffer(run(), "h", Type(plan::F32, {16}));
+  const int y = AddBuffer(run(), "y", Type(plan::F32, {16}));
+  Launch(run(), "twice", 4, {x}, {h});
+  Launch(run(), "increment", 4, {h}, {y});
+  Input("x", x);
+  Output("y", y);
+}
+
 absl::StatusOr<std::string> PlanBuilder::Serialize() {
   for (plan::Program* program : {&load(), &run()}) {
     for (plan::Buffer& buffer : *program->mutable_buffers()) buffer.set_last(program->commands_size());

@@ -50,6 +50,9 @@ class PlanBuilder {
   void Input(const std::string& name, int buffer);
   void Output(const std::string& name, int buffer);
 
+  // x -> twice -> h -> increment -> y, 16 floats each: kernels that the code must have.
+  void AddChain();
+
   // The file's bytes, certificate and lifetimes completed.
   absl::StatusOr<std::string> Serialize();
   absl::StatusOr<plan::Artefact> Finish();

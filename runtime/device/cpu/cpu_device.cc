@@ -12,8 +12,6 @@
 namespace plimsoll::runtime::cpu {
 namespace {
 
-constexpr int64_t kCopyTileBytes = int64_t{1} << 20;
-
 class CpuCode : public Code {
  public:
   explicit CpuCode(std::unique_ptr<KernelLibrary> library) : library_(std::move(library)) {}
@@ -90,10 +88,7 @@ class Cpu : public Device {
       std::memmove(target, source, static_cast<size_t>(bytes));
       return absl::OkStatus();
     }
-    ParallelFor((bytes + kCopyTileBytes - 1) / kCopyTileBytes, 1, [&](int64_t begin, int64_t end) {
-      const int64_t first = begin * kCopyTileBytes;
-      std::memcpy(target + first, source + first, static_cast<size_t>(std::min(bytes, end * kCopyTileBytes) - first));
-    });
+    CopyBytes(target, source, bytes);
     return absl::OkStatus();
   }
 

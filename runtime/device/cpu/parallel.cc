@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 
 // libgomp's entry points, as GCC's code calls them (its omp.h is not clang's).
 extern "C" {
@@ -47,6 +48,14 @@ void ParallelFor(int64_t tiles, int64_t tiles_per_task, TileFunction function, v
   const int64_t chunk = std::max(tiles_per_task, (tiles - 1) / (threads * 4) + 1);
   Loop loop{function, context, tiles, chunk, 0};
   GOMP_parallel(&Work, &loop, static_cast<unsigned>(threads), 0);
+}
+
+void CopyBytes(std::byte* to, const std::byte* from, int64_t bytes) {
+  constexpr int64_t kTileBytes = int64_t{1} << 20;
+  ParallelFor((bytes + kTileBytes - 1) / kTileBytes, 1, [&](int64_t begin, int64_t end) {
+    const int64_t first = begin * kTileBytes;
+    std::memcpy(to + first, from + first, static_cast<size_t>(std::min(bytes, end * kTileBytes) - first));
+  });
 }
 
 int MaxThreads() { return omp_get_max_threads(); }

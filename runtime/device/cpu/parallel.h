@@ -1,6 +1,7 @@
 // The one parallel loop of the runtime. Threads are libgomp's, which oneDNN uses too: one pool on the machine.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
@@ -21,6 +22,9 @@ void ParallelFor(int64_t tiles, int64_t tiles_per_task, F&& function) {
       [](void* context, int64_t begin, int64_t end) { (*static_cast<Function*>(context))(begin, end); },
       const_cast<void*>(static_cast<const void*>(&function)));
 }
+
+// Copies between places that do not overlap, on the threads of a parallel loop.
+void CopyBytes(std::byte* to, const std::byte* from, int64_t bytes);
 
 // The number of threads that parallel loops started by the calling thread may use, itself included.
 int MaxThreads();
