@@ -9,20 +9,9 @@
 
 namespace plimsoll::device {
 
-// Brings one side's part of a tile: `kOuter` x `kDepth` elements, of which each thread takes kCount. What it keeps is
-// in arrays alone: the description is handed to each function, so that its fields are constants before loops are
-// unrolled.
-template <typename Sum, typename Index, int kOuter, int kDepth, int kThreads>
-struct Side {
-  static constexpr int kCount = kOuter * kDepth / kThreads;
-  static constexpr int kStride = kOuter + 16 / static_cast<int>(sizeof(Sum));  // of the tile in shared memory
-
-  Index from[kCount];  // by group of neighbours that one access brings
-  int starts[kCount][kDims];
-  bool valid[kCount];
-  Sum zeros[kCount];
-  Sum staged[kCount];
-
+// Which elements of a tile of kOuter x kDepth a thread brings: groups of neighbours, along the faster axis first.
+template <int kOuter, int kDepth, int kThreads>
+struct TileShare {
   static PLIMSOLL_INLINE int Linear(const Factor& factor, int group) {
     return (group * kThreads + ThreadNumber()) * factor.width;
   }
@@ -32,6 +21,24 @@ struct Side {
   static PLIMSOLL_INLINE int InnerOf(const Factor& factor, int group) {
     return factor.inner_fast ? Linear(factor, group) % kDepth : Linear(factor, group) / kOuter;
   }
+};
+
+// Brings one side's part of a tile: `kOuter` x `kDepth` elements, of which each thread takes kCount. What it keeps is
+// in arrays alone: the description is handed to each function, so that its fields are constants before loops are
+// unrolled.
+template <typename Sum, typename Index, int kOuter, int kDepth, int kThreads>
+struct Side : TileShare<kOuter, kDepth, kThreads> {
+  using Share = TileShare<kOuter, kDepth, kThreads>;
+  using Share::InnerOf;
+  using Share::OuterOf;
+  static constexpr int kCount = kOuter * kDepth / kThreads;
+  static constexpr int kStride = kOuter + 16 / static_cast<int>(sizeof(Sum));  // of the tile in shared memory
+
+  Index from[kCount];  // by group of neighbours that one access brings
+  int starts[kCount][kDims];
+  bool valid[kCount];
+  Sum zeros[kCount];
+  Sum staged[kCount];
 
   // `first`: where the tile begins along the outer axis.
   PLIMSOLL_INLINE void Start(const Factor& factor, const Axis& batch_axis, const Axis& outer_axis, const int* batch,

@@ -29,7 +29,10 @@ PLIMSOLL_INLINE void MultiplyFragments(const uint32_t* a, const uint32_t* b, flo
 // One side's part of a tile, kOuter x kDepth halves. In shared memory they lie as in global memory: rows along the
 // inner axis, or along the outer one. Rows are 16 bytes longer, so that the lanes of a fragment find 32 banks.
 template <typename Index, int kOuter, int kDepth>
-struct HalfSide {
+struct HalfSide : TileShare<kOuter, kDepth, 256> {
+  using Share = TileShare<kOuter, kDepth, 256>;
+  using Share::InnerOf;
+  using Share::OuterOf;
   static constexpr int kThreads = 256, kWords = kOuter * kDepth / kThreads / 2;
   static constexpr int kInnerStride = kDepth + 8, kOuterStride = kOuter + 8;
   static constexpr int kSize =
@@ -40,15 +43,6 @@ struct HalfSide {
   bool valid[kWords];
   uint32_t staged[kWords];
 
-  static PLIMSOLL_INLINE int Linear(const Factor& factor, int group) {
-    return (group * kThreads + ThreadNumber()) * factor.width;
-  }
-  static PLIMSOLL_INLINE int OuterOf(const Factor& factor, int group) {
-    return factor.inner_fast ? Linear(factor, group) / kDepth : Linear(factor, group) % kOuter;
-  }
-  static PLIMSOLL_INLINE int InnerOf(const Factor& factor, int group) {
-    return factor.inner_fast ? Linear(factor, group) % kDepth : Linear(factor, group) / kOuter;
-  }
   PLIMSOLL_INLINE void Start(const Factor& factor, const Axis& outer_axis, int first) {
     PLIMSOLL_UNROLL
     for (int g = 0; g < 2 * kWords / factor.width; ++g) {
