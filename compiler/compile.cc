@@ -199,7 +199,8 @@ absl::StatusOr<Compiled> Compile(const std::string& model_path, const Options& o
 
   RuntimeLibraryModel library(target->plan);
   PipelineOptions pipeline{options.disabled_passes, stage, *precision};
-  pipeline.attention = target->plan.kind() == plan::Target::CUDA && !*precision;   // halves: see CheckGenerated
+  const bool is_cuda = target->plan.kind() == plan::Target::CUDA;
+  pipeline.cuda = is_cuda;
   std::string ordering;
   if (options.keep_problems) pipeline.ordering_problem = &ordering;
   absl::Status status = RunPipeline(*imported->module, library, pipeline, compiled.report.seconds);
@@ -209,7 +210,6 @@ absl::StatusOr<Compiled> Compile(const std::string& model_path, const Options& o
   auto function = imported->module->lookupSymbol<mlir::func::FuncOp>("main");
   if (!function) return absl::InternalError("the imported module has no function 'main'");
   stage("codegen");
-  const bool is_cuda = target->plan.kind() == plan::Target::CUDA;
   absl::StatusOr<Kernels> kernels = is_cuda ? GenerateKernels(function, target->cuda, options.cuda_bitcode)
                                             : GenerateKernels(function, target->cpu);
   if (!kernels.ok()) return kernels.status();

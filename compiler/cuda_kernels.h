@@ -21,7 +21,7 @@ class CudaMaker {
   absl::Status Finish(Kernels& kernels);
 
  private:
-  // The entry for a kernel in `made_`, with one more use of so many bytes.
+  // The kernel's entry in `made_`, with one more use.
   CudaKernels::Kernel& Count(const codegen::CudaKernel& kernel);
   absl::Status Assemble();
 

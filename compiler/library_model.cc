@@ -39,7 +39,6 @@ absl::StatusOr<passes::LibraryAnswer> RuntimeLibraryModel::Ask(mlir::Operation* 
 }
 
 std::string RuntimeLibraryModel::LibraryOf(mlir::Operation* op) {
-  if (target_.kind() == plan::Target::CPU) return runtime::LibraryFor({}, target_);   // it has but one
   absl::StatusOr<LibraryTranslation> translation = TranslateToLibrary(op);
   return translation.ok() ? runtime::LibraryFor(translation->op, target_) : "";
 }

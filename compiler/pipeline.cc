@@ -33,6 +33,7 @@ struct Stage {
 std::vector<Stage> Stages(RuntimeLibraryModel* library, std::vector<absl::Status>* refusals,
                           const PipelineOptions& options) {
   std::string* ordering_problem = options.ordering_problem;
+  RuntimeLibraryModel* const asked = options.cuda ? library : nullptr;   // oneDNN takes every post-operation
   std::vector<Stage> stages = {
       {"simplify", false,
        [](mlir::OpPassManager& manager) {
@@ -47,7 +48,7 @@ std::vector<Stage> Stages(RuntimeLibraryModel* library, std::vector<absl::Status
          manager.addPass(passes::CreateSimplifyPass());
          manager.addPass(mlir::createCSEPass());
        }},
-      {"post-ops", false, [=](mlir::OpPassManager& manager) { manager.addPass(passes::CreatePostOpsPass(library)); }},
+      {"post-ops", false, [=](mlir::OpPassManager& manager) { manager.addPass(passes::CreatePostOpsPass(asked)); }},
       {"fuse", false,
        [](mlir::OpPassManager& manager) {
          manager.addPass(passes::CreateFusePass([](llvm::ArrayRef<mlir::Operation*> ops, llvm::ArrayRef<mlir::Value> results) {
@@ -64,7 +65,7 @@ std::vector<Stage> Stages(RuntimeLibraryModel* library, std::vector<absl::Status
   auto before_post_ops = [&](Stage stage) {
     stages.insert(llvm::find_if(stages, [](const Stage& s) { return s.name == std::string("post-ops"); }), std::move(stage));
   };
-  if (options.attention) {
+  if (options.cuda && !options.precision) {   // a kernel for halves: see CheckGenerated
     before_post_ops({"attention", false, [=](mlir::OpPassManager& manager) {
                        manager.addPass(passes::CreateAttentionPass(*library));
                        manager.addPass(mlir::createCSEPass());
@@ -89,7 +90,7 @@ absl::Status Unsupported(const std::vector<absl::Status>& refusals) {
 
 std::vector<std::string> PassNames() {
   std::vector<std::string> names;
-  for (const Stage& stage : Stages(nullptr, nullptr, {.attention = true})) names.push_back(stage.name);
+  for (const Stage& stage : Stages(nullptr, nullptr, {.cuda = true})) names.push_back(stage.name);
   names.push_back(kCheckpointPass);
   return names;
 }

@@ -18,7 +18,8 @@ struct PipelineOptions {
   std::vector<std::string> disabled;                    // passes' names
   std::function<void(const std::string&)> on_stage;     // before each; may be null
   std::optional<passes::LowPrecision> precision;        // none: all as the model has it
-  bool attention = false;                               // as one operation, where the library takes it
+  // For a GPU: attention as one operation and post-operations in a contraction, both where the library takes them.
+  bool cuda = false;
   std::string* ordering_problem = nullptr;              // receives what `schedule` solves, as JSON; may be null
 };
 

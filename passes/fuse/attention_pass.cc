@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "ir/graph/build.h"
+#include "ir/graph/infer.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace plimsoll::passes {
@@ -11,15 +12,14 @@ namespace {
 
 using mlir::Value;
 
-mlir::RankedTensorType TypeOf(Value value) { return llvm::cast<mlir::RankedTensorType>(value.getType()); }
-llvm::ArrayRef<int64_t> ShapeOf(Value value) { return TypeOf(value).getShape(); }
+llvm::ArrayRef<int64_t> ShapeOf(Value value) { return graph::tensorType(value).getShape(); }
 
 // A product and nothing more: no bias, nothing fused behind it.
 graph::DotGeneralOp Product(Value value) {
   auto dot = value.getDefiningOp<graph::DotGeneralOp>();
   if (!dot || dot.getBias() || dot.getPostOps() || dot.getLhsZeroPoint() || dot.getRhsZeroPoint() ||
-      dot.getTransposeLhs() || TypeOf(value).getRank() != 4 || !TypeOf(value).hasStaticShape() ||
-      !llvm::isa<mlir::FloatType>(TypeOf(value).getElementType())) {
+      dot.getTransposeLhs() || graph::tensorType(value).getRank() != 4 || !graph::tensorType(value).hasStaticShape() ||
+      !llvm::isa<mlir::FloatType>(graph::tensorType(value).getElementType())) {
     return nullptr;
   }
   return dot;
@@ -40,7 +40,7 @@ Value WithoutRepeats(Value value) {
   auto merge = value.getDefiningOp<graph::ReshapeOp>();
   auto expand = merge ? merge.getOperand().getDefiningOp<graph::ExpandOp>() : nullptr;
   auto split = expand ? expand.getOperand().getDefiningOp<graph::ReshapeOp>() : nullptr;
-  if (!split || TypeOf(split.getOperand()).getRank() != 4) return value;
+  if (!split || graph::tensorType(split.getOperand()).getRank() != 4) return value;
   llvm::ArrayRef<int64_t> from = ShapeOf(split.getOperand()), one = ShapeOf(split.getResult()), many = ShapeOf(expand.getResult());
   if (one.size() != 5 || many.size() != 5) return value;
   const int64_t repeats = many[2];
@@ -66,7 +66,7 @@ std::optional<Heads> HeadsOfTransposed(Value value) {
   auto split = value.getDefiningOp<graph::ReshapeOp>();
   transpose = split ? split.getOperand().getDefiningOp<graph::TransposeOp>() : nullptr;
   auto merge = Permutes(transpose, {0, 2, 1}) ? transpose.getOperand().getDefiningOp<graph::ReshapeOp>() : nullptr;
-  if (!merge || TypeOf(merge.getOperand()).getRank() != 4) return std::nullopt;
+  if (!merge || graph::tensorType(merge.getOperand()).getRank() != 4) return std::nullopt;
   llvm::ArrayRef<int64_t> from = ShapeOf(merge.getOperand());
   const bool merges = ShapeOf(merge.getResult()) == llvm::ArrayRef<int64_t>({from[0] * from[1], from[2], from[3]});
   const bool splits = ShapeOf(value) == llvm::ArrayRef<int64_t>({from[0], from[1], from[3], from[2]});
@@ -113,7 +113,7 @@ std::optional<Match> MatchAttention(graph::DotGeneralOp root) {
     for (int side = 0; side < 2 && !match.mask; ++side) {
       Value product = add->getOperand(side), other = add->getOperand(1 - side);
       if (!Product(product) || !product.hasOneUse() || product.getType() != add.getType() ||
-          TypeOf(other).getElementType() != TypeOf(product).getElementType()) {
+          graph::tensorType(other).getElementType() != graph::tensorType(product).getElementType()) {
         continue;
       }
       match.mask = other;
@@ -123,9 +123,9 @@ std::optional<Match> MatchAttention(graph::DotGeneralOp root) {
   }
   graph::DotGeneralOp inner = Product(scores);
   if (!inner) return std::nullopt;
-  const mlir::Type element = TypeOf(root.getResult()).getElementType();
+  const mlir::Type element = graph::tensorType(root.getResult()).getElementType();
   for (Value value : {inner.getLhs(), inner.getRhs(), outer.getRhs(), inner.getResult()}) {
-    if (TypeOf(value).getRank() != 4 || TypeOf(value).getElementType() != element) return std::nullopt;
+    if (graph::tensorType(value).getRank() != 4 || graph::tensorType(value).getElementType() != element) return std::nullopt;
   }
   match.scale = inner.getScale().convertToDouble();
   std::optional<Heads> k = HeadsOf(inner.getRhs(), true);

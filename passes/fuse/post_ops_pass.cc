@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "ir/graph/build.h"
+#include "ir/graph/infer.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/cost/load_time.h"
 
@@ -13,7 +14,6 @@ using Shape = llvm::SmallVector<int64_t>;
 
 constexpr size_t kMostPostOps = 6;
 
-mlir::RankedTensorType TypeOf(mlir::Value value) { return llvm::cast<mlir::RankedTensorType>(value.getType()); }
 
 // The library's name of an elementwise operation, or none.
 std::optional<mlir::DictionaryAttr> Eltwise(mlir::Operation* op, mlir::Builder& builder) {
@@ -52,7 +52,7 @@ enum class Broadcast { kFull, kChannel, kScalar, kOther };
 
 // How `value` is broadcast to `result`, whose channels are dim `channel`.
 Broadcast BroadcastOf(mlir::Value value, mlir::RankedTensorType result, int64_t channel) {
-  mlir::RankedTensorType type = TypeOf(value);
+  mlir::RankedTensorType type = graph::tensorType(value);
   if (type.getShape() == result.getShape()) return Broadcast::kFull;
   if (type.getNumElements() == 1) return Broadcast::kScalar;
   Shape padded(type.getShape());
@@ -64,7 +64,7 @@ Broadcast BroadcastOf(mlir::Value value, mlir::RankedTensorType result, int64_t 
 }
 
 std::optional<double> ScalarOf(mlir::Value value) {
-  if (TypeOf(value).getNumElements() != 1) return std::nullopt;
+  if (graph::tensorType(value).getNumElements() != 1) return std::nullopt;
   auto values = graph::build::floatsOf(value);
   if (!values || values->size() != 1) return std::nullopt;
   return values->front();
@@ -76,7 +76,7 @@ class Folder {
       : op_(op), load_time_(load_time), library_(library), builder_(op) {}
 
   void Run() {
-    mlir::RankedTensorType type = TypeOf(op_->getResult(0));
+    mlir::RankedTensorType type = graph::tensorType(op_->getResult(0));
     if (!type.hasStaticShape() || !llvm::isa<mlir::FloatType>(type.getElementType()) || load_time_.Contains(op_)) return;
     while (op_->getResult(0).hasOneUse() && TakeUser(*op_->getResult(0).getUses().begin())) {
     }
@@ -95,8 +95,8 @@ class Folder {
     const bool is_lhs = use.getOperandNumber() == 0;
     const llvm::StringRef function = Binary(user, is_lhs);
     mlir::Value other = user->getOperand(is_lhs ? 1 : 0);
-    if (function.empty() || !TypeOf(other).hasStaticShape() ||
-        TypeOf(other).getElementType() != TypeOf(op_->getResult(0)).getElementType()) {
+    if (function.empty() || !graph::tensorType(other).hasStaticShape() ||
+        graph::tensorType(other).getElementType() != graph::tensorType(op_->getResult(0)).getElementType()) {
       return false;
     }
     if (post_ops().empty() && (Scale(function, other, user) || Bias(function, other, user))) return true;
@@ -113,7 +113,7 @@ class Folder {
   }
   int64_t channel() const {
     auto convolution = llvm::dyn_cast<graph::ConvolutionOp>(op_);
-    return convolution && !convolution.getChannelsLast() ? 1 : TypeOf(op_->getResult(0)).getRank() - 1;
+    return convolution && !convolution.getChannelsLast() ? 1 : graph::tensorType(op_->getResult(0)).getRank() - 1;
   }
 
   // Whether the operation stays with the library that computes it when it is changed so.
@@ -141,14 +141,14 @@ class Folder {
 
   bool AddPostOp(mlir::DictionaryAttr post_op, mlir::Operation* user, mlir::Value operand) {
     if (post_ops().size() >= kMostPostOps) return false;
-    auto add = [&, list = llvm::SmallVector<mlir::Attribute>(post_ops())](mlir::Operation* op) mutable {
-      list.push_back(post_op);
+    llvm::SmallVector<mlir::Attribute> list(post_ops());
+    list.push_back(post_op);
+    auto add = [&](mlir::Operation* op) {
       if (operand) {
         if (auto dot = llvm::dyn_cast<graph::DotGeneralOp>(op)) dot.getPostOperandsMutable().append(operand);
         if (auto convolution = llvm::dyn_cast<graph::ConvolutionOp>(op)) convolution.getPostOperandsMutable().append(operand);
       }
       op->setAttr("post_ops", builder_.getArrayAttr(list));
-      list.pop_back();
     };
     if (!StaysWithLibrary(add)) return false;
     add(op_);
@@ -171,8 +171,8 @@ class Folder {
         (convolution.getBias() && !load_time_.Contains(convolution.getBias()))) {
       return false;
     }
-    Shape per_filter(TypeOf(convolution.getWeights()).getRank(), 1);
-    per_filter[0] = TypeOf(other).getNumElements();
+    Shape per_filter(graph::tensorType(convolution.getWeights()).getRank(), 1);
+    per_filter[0] = graph::tensorType(other).getNumElements();
     mlir::Value weights = Combine<graph::MulOp>(convolution.getWeights(), Reshaped(other, per_filter));
     if (!weights) return false;
     convolution.getWeightsMutable().assign(weights);
@@ -197,7 +197,7 @@ class Folder {
     if (convolution.getBias() && !load_time_.Contains(convolution.getBias())) return false;
     auto set = [&](mlir::Operation* op) { llvm::cast<graph::ConvolutionOp>(op).getBiasMutable().assign(other); };
     if (!convolution.getBias() && !StaysWithLibrary(set)) return false;
-    mlir::Value bias = Reshaped(other, {TypeOf(other).getNumElements()});
+    mlir::Value bias = Reshaped(other, {graph::tensorType(other).getNumElements()});
     if (convolution.getBias()) bias = Combine<graph::AddOp>(convolution.getBias(), bias);
     if (!bias) return false;
     convolution.getBiasMutable().assign(bias);
@@ -205,7 +205,7 @@ class Folder {
   }
 
   bool BinaryPostOp(llvm::StringRef function, mlir::Value other, mlir::Operation* user) {
-    const Broadcast broadcast = BroadcastOf(other, TypeOf(op_->getResult(0)), channel());
+    const Broadcast broadcast = BroadcastOf(other, graph::tensorType(op_->getResult(0)), channel());
     if (broadcast == Broadcast::kOther) return false;
     const bool sum = function == "add" && broadcast == Broadcast::kFull && post_ops().empty() && MayOverwrite(other, user);
     return AddPostOp(builder_.getDictionaryAttr(
@@ -227,16 +227,16 @@ class Folder {
 
   // One element a channel of the result (a product has at least two of them, or it is a scalar's matter).
   bool IsChannels(mlir::Value value) {
-    mlir::RankedTensorType result = TypeOf(op_->getResult(0));
+    mlir::RankedTensorType result = graph::tensorType(op_->getResult(0));
     const Broadcast broadcast = BroadcastOf(value, result, channel());
-    return TypeOf(value).getNumElements() == result.getDimSize(channel()) &&
+    return graph::tensorType(value).getNumElements() == result.getDimSize(channel()) &&
            (broadcast == Broadcast::kChannel || (broadcast == Broadcast::kScalar && result.getDimSize(channel()) == 1) ||
-            (broadcast == Broadcast::kFull && TypeOf(value).getNumElements() == result.getNumElements()));
+            (broadcast == Broadcast::kFull && graph::tensorType(value).getNumElements() == result.getNumElements()));
   }
 
   mlir::Value Reshaped(mlir::Value value, llvm::ArrayRef<int64_t> shape) {
-    if (TypeOf(value).getShape() == shape) return value;
-    auto type = mlir::RankedTensorType::get(shape, TypeOf(value).getElementType());
+    if (graph::tensorType(value).getShape() == shape) return value;
+    auto type = mlir::RankedTensorType::get(shape, graph::tensorType(value).getElementType());
     auto result = graph::build::op<graph::ReshapeOp>(builder_, value.getLoc(), type, value);
     return mlir::succeeded(result) ? *result : mlir::Value();
   }

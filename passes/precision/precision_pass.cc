@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "ir/graph/build.h"
+#include "ir/graph/infer.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/cost/load_time.h"
 
@@ -12,8 +13,7 @@ namespace {
 namespace build = graph::build;
 using mlir::Value;
 
-mlir::RankedTensorType TypeOf(Value value) { return llvm::cast<mlir::RankedTensorType>(value.getType()); }
-bool IsF32(Value value) { return TypeOf(value).getElementType().isF32(); }
+bool IsF32(Value value) { return graph::tensorType(value).getElementType().isF32(); }
 
 bool AllStatic(mlir::Operation* op) {
   auto is_static = [](mlir::Type type) { return llvm::cast<mlir::RankedTensorType>(type).hasStaticShape(); };
@@ -77,7 +77,7 @@ class Converter {
   }
 
   mlir::RankedTensorType WithElement(Value value, mlir::Type element) const {
-    return mlir::RankedTensorType::get(TypeOf(value).getShape(), element, TypeOf(value).getEncoding());
+    return mlir::RankedTensorType::get(graph::tensorType(value).getShape(), element, graph::tensorType(value).getEncoding());
   }
 
   // The value rounded to the low type: one cast right behind it.

@@ -1,6 +1,7 @@
 #include "passes/select/legalize_pass.h"
 
 #include "ir/graph/build.h"
+#include "ir/graph/infer.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/cost/load_time.h"
 
@@ -14,8 +15,7 @@ using Shape = llvm::SmallVector<int64_t>;
 // Weights of more bytes are cast whenever they are used: kept in f32 they would take twice the memory, all the time.
 constexpr int64_t kLargeWeight = 1 << 20;
 
-mlir::RankedTensorType TypeOf(Value value) { return llvm::cast<mlir::RankedTensorType>(value.getType()); }
-mlir::Type ElementOf(Value value) { return TypeOf(value).getElementType(); }
+mlir::Type ElementOf(Value value) { return graph::tensorType(value).getElementType(); }
 bool IsHalf(mlir::Type element) { return element.isF16() || element.isBF16(); }
 
 class Legalizer {
@@ -24,7 +24,7 @@ class Legalizer {
       : op_(op), library_(library), load_time_(load_time), builder_(op) {}
 
   void Run() {
-    if (!TypeOf(op_->getResult(0)).hasStaticShape()) return;
+    if (!graph::tensorType(op_->getResult(0)).hasStaticShape()) return;
     if (auto pool = llvm::dyn_cast<graph::PoolOp>(op_); pool && CountsPart(pool)) {
       CountAll(pool);
       return;
@@ -51,9 +51,9 @@ class Legalizer {
 
   Value Cast(Value value, mlir::Type element) {
     if (!value || ElementOf(value) == element) return value;
-    auto type = mlir::RankedTensorType::get(TypeOf(value).getShape(), element);
+    auto type = mlir::RankedTensorType::get(graph::tensorType(value).getShape(), element);
     auto cast = builder_.create<graph::CastOp>(op_->getLoc(), type, value);
-    if (load_time_.Contains(value) && graph::byteSize(TypeOf(value)).value_or(0) > kLargeWeight) {
+    if (load_time_.Contains(value) && graph::byteSize(graph::tensorType(value)).value_or(0) > kLargeWeight) {
       cast->setAttr(kAtRunAttribute, builder_.getUnitAttr());
     }
     return cast;
@@ -72,7 +72,7 @@ class Legalizer {
     for (mlir::OpOperand& operand : wide->getOpOperands()) operand.set(Cast(operand.get(), element));
     builder_.setInsertionPointAfter(wide);
     for (mlir::Value result : wide->getResults()) {
-      result.setType(mlir::RankedTensorType::get(TypeOf(result).getShape(), element));
+      result.setType(mlir::RankedTensorType::get(graph::tensorType(result).getShape(), element));
     }
     for (auto [before, after] : llvm::zip_equal(op_->getResults(), wide->getResults())) {
       before.replaceAllUsesWith(Cast(after, original));
@@ -91,18 +91,18 @@ class Legalizer {
   }
   // [..., X, Y] to [..., Y, X].
   Value Exchange(Value value) {
-    auto permutation = llvm::to_vector(llvm::seq<int64_t>(0, TypeOf(value).getRank()));
+    auto permutation = llvm::to_vector(llvm::seq<int64_t>(0, graph::tensorType(value).getRank()));
     std::swap(permutation[permutation.size() - 2], permutation[permutation.size() - 1]);
     return failed_ ? Value() : Make<graph::TransposeOp>(value, builder_.getDenseI64ArrayAttr(permutation));
   }
 
   void MultiplyAndSum(graph::DotGeneralOp op) {
-    if (op.getPostOps() || TypeOf(op.getLhs()).getRank() < 2 || TypeOf(op.getRhs()).getRank() < 2) return;
+    if (op.getPostOps() || graph::tensorType(op.getLhs()).getRank() < 2 || graph::tensorType(op.getRhs()).getRank() < 2) return;
     Value lhs = op.getLhs(), rhs = op.getRhs();
     if (op.getTransposeLhs()) lhs = Exchange(lhs);
     if (!op.getTransposeRhs()) rhs = Exchange(rhs);
     if (failed_) return;
-    Shape left(TypeOf(lhs).getShape()), right(TypeOf(rhs).getShape());
+    Shape left(graph::tensorType(lhs).getShape()), right(graph::tensorType(rhs).getShape());
     left.insert(left.end() - 1, 1);     // [..., M, 1, K]
     right.insert(right.end() - 2, 1);   // [..., 1, N, K]
     lhs = Reshape(lhs, left);
@@ -110,7 +110,7 @@ class Legalizer {
     if (failed_) return;
     Value product = Make<graph::MulOp>(lhs, rhs);
     if (failed_) return;
-    const int64_t axis = TypeOf(product).getRank() - 1;
+    const int64_t axis = graph::tensorType(product).getRank() - 1;
     Value sum = Make<graph::ReduceOp>(product, graph::ReduceKindAttr::get(op.getContext(), graph::ReduceKind::sum),
                                       builder_.getDenseI64ArrayAttr({axis}), builder_.getBoolAttr(false));
     const double scale = op.getScale().convertToDouble();
@@ -126,7 +126,7 @@ class Legalizer {
 
   // Elements of each window that count, over all that it has, as a factor of the average over all.
   void CountAll(graph::PoolOp op) {
-    const mlir::RankedTensorType operand = TypeOf(op.getOperand()), result = TypeOf(op.getResult());
+    const mlir::RankedTensorType operand = graph::tensorType(op.getOperand()), result = graph::tensorType(op.getResult());
     if (!ElementOf(op.getResult()).isF32()) return;
     const size_t spatial = op.getKernel().size();
     const int64_t first = op.getChannelsLast() ? 1 : 2;

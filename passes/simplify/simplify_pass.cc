@@ -1,6 +1,7 @@
 #include "passes/simplify/simplify_pass.h"
 
 #include "ir/graph/build.h"
+#include "ir/graph/infer.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/rewrite.h"
 
@@ -12,7 +13,6 @@ using mlir::LogicalResult;
 using mlir::PatternRewriter;
 using mlir::success;
 
-mlir::RankedTensorType TypeOf(mlir::Value value) { return llvm::cast<mlir::RankedTensorType>(value.getType()); }
 
 // The one value that all elements of a constant have.
 std::optional<double> SplatOf(mlir::Value value) {
@@ -54,12 +54,12 @@ struct TransposeChain : mlir::OpRewritePattern<graph::TransposeOp> {
       for (int64_t& dim : permutation) dim = inner.getPermutation()[dim];
       operand = inner.getOperand();
     }
-    if (!TypeOf(operand).hasStaticShape()) return failure();
+    if (!graph::tensorType(operand).hasStaticShape()) return failure();
     // Dims of size 1 may go anywhere: does the order of the others stay?
     int64_t last = -1;
     bool moves = false;
     for (int64_t dim : permutation) {
-      if (TypeOf(operand).getDimSize(dim) == 1) continue;
+      if (graph::tensorType(operand).getDimSize(dim) == 1) continue;
       moves |= dim < last;
       last = dim;
     }
@@ -84,7 +84,7 @@ struct ReshapeChain : mlir::OpRewritePattern<graph::ReshapeOp> {
     if (!op.getType().hasStaticShape()) return failure();
     auto inner = operand.getDefiningOp<graph::ReshapeOp>();
     if (inner) operand = inner.getOperand();
-    if (!TypeOf(operand).hasStaticShape()) return failure();
+    if (!graph::tensorType(operand).hasStaticShape()) return failure();
     if (operand.getType() == op.getType()) {
       rewriter.replaceOp(op, operand);
       return success();
@@ -155,13 +155,13 @@ struct ExpandedOperand : mlir::OpTraitRewritePattern<graph::ElementwiseOp> {
   using OpTraitRewritePattern::OpTraitRewritePattern;
   LogicalResult matchAndRewrite(mlir::Operation* op, PatternRewriter& rewriter) const override {
     if (op->getNumOperands() < 2 || op->getNumResults() != 1) return failure();
-    llvm::ArrayRef<int64_t> shape = TypeOf(op->getResult(0)).getShape();
+    llvm::ArrayRef<int64_t> shape = graph::tensorType(op->getResult(0)).getShape();
     for (mlir::OpOperand& operand : op->getOpOperands()) {
       auto expand = operand.get().getDefiningOp<graph::ExpandOp>();
-      if (!expand || TypeOf(expand.getOperand()).getRank() > static_cast<int64_t>(shape.size())) continue;
+      if (!expand || graph::tensorType(expand.getOperand()).getRank() > static_cast<int64_t>(shape.size())) continue;
       // With the expand's operand in its place, the others still give the result's shape.
       const bool others = llvm::any_of(op->getOpOperands(), [&](mlir::OpOperand& other) {
-        return other.getOperandNumber() != operand.getOperandNumber() && TypeOf(other.get()).getShape() == shape;
+        return other.getOperandNumber() != operand.getOperandNumber() && graph::tensorType(other.get()).getShape() == shape;
       });
       if (!others) continue;
       rewriter.modifyOpInPlace(op, [&] { operand.set(expand.getOperand()); });

@@ -99,7 +99,7 @@ Outcome Bench(const BenchFlags& flags, bool json) {
     runtime::LoadOptions load;
     load.weights_directory = flags.weights_directory;
     if (flags.random_weights) {
-      auto artefact = plan::ReadArtefact(flags.subject);
+      auto artefact = plan::ReadArtefact(flags.subject, {.defer_weights = true});   // its plan alone is looked at
       if (!artefact.ok()) return {artefact.status()};
       auto made = RandomWeights::Create(artefact->plan());
       if (!made.ok()) return {made.status()};
