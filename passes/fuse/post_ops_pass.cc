@@ -14,7 +14,6 @@ using Shape = llvm::SmallVector<int64_t>;
 
 constexpr size_t kMostPostOps = 6;
 
-
 // The library's name of an elementwise operation, or none.
 std::optional<mlir::DictionaryAttr> Eltwise(mlir::Operation* op, mlir::Builder& builder) {
   std::string function;
@@ -37,6 +36,11 @@ std::optional<mlir::DictionaryAttr> Eltwise(mlir::Operation* op, mlir::Builder& 
                                     builder.getNamedAttr("function", builder.getStringAttr(function)),
                                     builder.getNamedAttr("alpha", builder.getF64FloatAttr(alpha)),
                                     builder.getNamedAttr("beta", builder.getF64FloatAttr(beta))});
+}
+
+bool IsSilu(mlir::Operation* op) {
+  auto activation = llvm::dyn_cast<graph::ActivationOp>(op);
+  return activation && activation.getKind() == graph::ActivationKind::silu;
 }
 
 // "add" for graph.add...; empty where the library has no such operation. `is_lhs`: the contraction is the left operand.
@@ -90,6 +94,7 @@ class Folder {
       return false;
     }
     op_->moveBefore(user);   // nothing else reads it, and here all that the user reads is known
+    if (IsSilu(user) && !library_) return false;   // oneDNN's costs what the saved pass over memory gains, or more
     if (auto eltwise = Eltwise(user, builder_)) return !is_transposed() && AddPostOp(*eltwise, user, nullptr);
     if (user->getNumOperands() != 2 || user->getOperand(0) == user->getOperand(1)) return false;
     const bool is_lhs = use.getOperandNumber() == 0;

@@ -4,6 +4,8 @@
 #include "ir/graph/infer.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/rewrite.h"
+#include "passes/simplify/activations.h"
+#include "passes/simplify/constants.h"
 
 namespace plimsoll::passes {
 namespace {
@@ -12,19 +14,6 @@ using mlir::failure;
 using mlir::LogicalResult;
 using mlir::PatternRewriter;
 using mlir::success;
-
-
-// The one value that all elements of a constant have.
-std::optional<double> SplatOf(mlir::Value value) {
-  mlir::DenseElementsAttr elements = graph::constantOf(value);
-  if (!elements || elements.getNumElements() == 0 || !elements.isSplat()) return std::nullopt;
-  auto scalar = mlir::RankedTensorType::get({1}, elements.getElementType());
-  if (llvm::isa<mlir::FloatType>(elements.getElementType())) {
-    return elements.resizeSplat(scalar).getSplatValue<llvm::APFloat>().convertToDouble();
-  }
-  if (!elements.getElementType().isSignlessInteger() || elements.getElementType().isInteger(1)) return std::nullopt;
-  return static_cast<double>(elements.getSplatValue<llvm::APInt>().getSExtValue());
-}
 
 template <typename Op>
 struct Neutral : mlir::OpRewritePattern<Op> {
@@ -150,6 +139,34 @@ struct DotOperands : mlir::OpRewritePattern<graph::DotGeneralOp> {
   }
 };
 
+// The rows of a product are reshaped before it, where its operand is reshaped already (an exporter's way around products
+// of two dims only): what follows the product sees its result at once.
+struct ReshapedRows : mlir::OpRewritePattern<graph::ReshapeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(graph::ReshapeOp op, PatternRewriter& rewriter) const override {
+    auto dot = op.getOperand().getDefiningOp<graph::DotGeneralOp>();
+    if (!dot || !dot->hasOneUse() || dot.getTransposeLhs() || dot.getLhsZeroPoint() || dot.getRhsZeroPoint() || dot.getPostOps() ||
+        !dot.getLhs().getDefiningOp<graph::ReshapeOp>() || !op.getType().hasStaticShape() || op.getType().getRank() < 2) {
+      return failure();
+    }
+    mlir::RankedTensorType lhs = graph::tensorType(dot.getLhs()), product = graph::tensorType(dot.getResult());
+    const int64_t columns = op.getType().getShape().back();
+    if (lhs.getRank() != 2 || graph::tensorType(dot.getRhs()).getRank() != 2 || product.getDimSize(1) != columns) return failure();
+    const int64_t bias = dot.getBias() ? graph::tensorType(dot.getBias()).getNumElements() : 1;
+    if (bias != 1 && (bias != columns || graph::tensorType(dot.getBias()).getShape().back() != columns)) return failure();
+    llvm::SmallVector<int64_t> shape(op.getType().getShape());
+    shape.back() = lhs.getDimSize(1);
+    mlir::Value rows = rewriter.create<graph::ReshapeOp>(op.getLoc(), mlir::RankedTensorType::get(shape, lhs.getElementType()), dot.getLhs());
+    rewriter.modifyOpInPlace(dot, [&] {
+      dot.getLhsMutable().assign(rows);
+      dot.getResult().setType(op.getType());
+    });
+    rewriter.moveOpBefore(rows.getDefiningOp(), dot);
+    rewriter.replaceOp(op, dot);
+    return success();
+  }
+};
+
 // An elementwise operation broadcasts by itself, where another operand has the result's shape.
 struct ExpandedOperand : mlir::OpTraitRewritePattern<graph::ElementwiseOp> {
   using OpTraitRewritePattern::OpTraitRewritePattern;
@@ -206,7 +223,8 @@ class SimplifyPass : public mlir::PassWrapper<SimplifyPass, mlir::OperationPass<
     patterns.add<Neutral<graph::DivOp>>(context, 1.0, false);
     patterns.add<Neutral<graph::SubOp>>(context, 0.0, false);
     patterns.add<Neutral<graph::PowOp>>(context, 1.0, false);
-    patterns.add<TransposeChain, ReshapeChain, DotOperands, ExpandedOperand, WholeSlice, ConcatOfOne>(context);
+    patterns.add<TransposeChain, ReshapeChain, DotOperands, ReshapedRows, ExpandedOperand, WholeSlice, ConcatOfOne>(context);
+    AddActivationPatterns(patterns);
     RewriteGreedily(getOperation(), std::move(patterns));
   }
 };

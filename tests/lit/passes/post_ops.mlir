@@ -47,3 +47,14 @@ func.func @two_uses(%x: tensor<4x8xf32>) -> (tensor<4x8xf32>, tensor<4x8xf32>) {
   %1 = graph.activation <relu> %0 : tensor<4x8xf32> -> tensor<4x8xf32>
   return %0, %1 : tensor<4x8xf32>, tensor<4x8xf32>
 }
+
+// oneDNN's SiLU is no faster than a kernel behind the product.
+// CHECK-LABEL: func.func @silu
+// CHECK: graph.dot_general
+// CHECK-NOT: post_ops
+// CHECK: graph.activation <silu>
+func.func @silu(%x: tensor<4x8xf32>, %w: tensor<8x16xf32>) -> tensor<4x16xf32> {
+  %0 = "graph.dot_general"(%x, %w) <{operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0>}> : (tensor<4x8xf32>, tensor<8x16xf32>) -> tensor<4x16xf32>
+  %1 = graph.activation <silu> %0 {alpha = 1.0 : f64} : tensor<4x16xf32> -> tensor<4x16xf32>
+  return %1 : tensor<4x16xf32>
+}

@@ -57,3 +57,21 @@ func.func @expand(%x: tensor<2x3xf32>, %y: tensor<1x3xf32>) -> tensor<2x3xf32> {
   %1 = graph.add %x, %0 : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3xf32>
   return %1 : tensor<2x3xf32>
 }
+
+// Rows that were merged for a product of two dims are split before it. A bias of every row is not one of every matrix.
+// CHECK-LABEL: func.func @rows
+// CHECK-SAME: (%[[X:.*]]: tensor<2x3x4xf32>, %[[W:.*]]: tensor<4x5xf32>, %[[B:.*]]: tensor<5xf32>
+// CHECK: %[[Y:.*]] = "graph.dot_general"(%[[X]], %[[W]], %[[B]])
+// CHECK-SAME: -> tensor<2x3x5xf32>
+// CHECK: "graph.dot_general"
+// CHECK-SAME: -> tensor<6x5xf32>
+// CHECK: %[[Z:.*]] = graph.reshape
+// CHECK: return %[[Y]], %[[Z]]
+func.func @rows(%x: tensor<2x3x4xf32>, %w: tensor<4x5xf32>, %b: tensor<5xf32>, %c: tensor<6x1xf32>) -> (tensor<2x3x5xf32>, tensor<2x3x5xf32>) {
+  %0 = graph.reshape %x : tensor<2x3x4xf32> -> tensor<6x4xf32>
+  %1 = "graph.dot_general"(%0, %w, %b) <{operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0>}> : (tensor<6x4xf32>, tensor<4x5xf32>, tensor<5xf32>) -> tensor<6x5xf32>
+  %2 = graph.reshape %1 : tensor<6x5xf32> -> tensor<2x3x5xf32>
+  %3 = "graph.dot_general"(%0, %w, %c) <{operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0>}> : (tensor<6x4xf32>, tensor<4x5xf32>, tensor<6x1xf32>) -> tensor<6x5xf32>
+  %4 = graph.reshape %3 : tensor<6x5xf32> -> tensor<2x3x5xf32>
+  return %2, %4 : tensor<2x3x5xf32>, tensor<2x3x5xf32>
+}
