@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 #include <map>
+#include <numeric>
 
 #include "compiler/codegen/cuda/emulator/guarded_buffer.h"
 
@@ -230,6 +231,12 @@ Dims StridesBy(const Dims& dims, const std::vector<int>& order, int64_t padding)
     if (i + 1 == order.size()) stride += padding;
   }
   return strides;
+}
+Dims ImageStrides(const Dims& dims, bool channels_last) {
+  std::vector<int> order(dims.size());
+  std::iota(order.begin(), order.end(), 0);
+  if (channels_last) std::rotate(order.begin() + 1, order.begin() + 2, order.end());
+  return StridesBy(dims, order);
 }
 int64_t Place(const Dims& strides, const Dims& at) {
   int64_t place = 0;

@@ -44,6 +44,8 @@ Dims DimsOf(const plan::MemoryDesc& desc);
 // Strides of a tensor whose dims lie in memory in the order of `order`, the slowest first; rows `padding` elements
 // longer.
 Dims StridesBy(const Dims& dims, const std::vector<int>& order, int64_t padding = 0);
+// Of [N, C, spatial...], dense, the channels behind the spatial dims or where they are.
+Dims ImageStrides(const Dims& dims, bool channels_last);
 int64_t Place(const Dims& strides, const Dims& at);
 // The next position, row-major; false behind the last.
 bool Next(Dims& at, const Dims& dims);
