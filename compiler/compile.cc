@@ -105,7 +105,10 @@ int64_t LowerBound(const plan::Plan& plan) {
     std::map<int, int64_t> touched;  // by buffer: operands may share one
     for (const plan::Operand& operand : command.operands()) {
       const plan::Buffer& buffer = plan.run().buffers(operand.buffer());
-      if (buffer.has_weight() || plan.arenas(buffer.arena()).scope() != plan::Arena::SESSION) continue;
+      if (buffer.has_weight() || plan.arenas(buffer.arena()).scope() != plan::Arena::SESSION ||
+          plan.arenas(buffer.arena()).space() != plan::Arena::DEVICE) {
+        continue;
+      }
       int64_t& length = touched[buffer.has_in_place_of() ? buffer.in_place_of() : operand.buffer()];
       length = std::max(length, operand.length());
     }

@@ -28,7 +28,7 @@ namespace plimsoll::runtime {
 
 // Where things are. All must outlive the executor.
 struct Memory {
-  std::vector<std::byte*> arenas;         // by plan.arenas, on the device; null: not needed by this program
+  std::vector<std::byte*> arenas;         // by plan.arenas, where its space is; null: not needed by this program
   std::vector<const std::byte*> weights;  // by plan.weights, on the host
   std::vector<const Code*> code;          // by plan.code; null: of no use to the device
 };
@@ -102,7 +102,10 @@ class Executor {
     int host_tensors = 0;    // the first of this command's in host_tensors_
     int segment = -1;        // that it belongs to
     bool skipped = false;    // a wait for what is done anyway
-    bool from_host = false;  // a copy of a weight's bytes to the device
+    // Of a copy.
+    Device::Direction direction = Device::Direction::kWithin;
+    bool uploads = false;    // a weight's bytes, to the device
+    bool in_host = false;    // between places of the host
   };
   struct OperandPlace {
     int pointer;  // index into pointers_
@@ -129,7 +132,7 @@ class Executor {
   absl::Status PrepareLibraryCall(int index, const Memory& memory);
   absl::Status PrepareHostCall(Step& step);
   absl::StatusOr<PreparedOp*> PrepareLibrary(const plan::LibraryOp& op, absl::Span<void* const> operands);
-  absl::Status CheckWeightOperands(Step& step);
+  absl::Status FindPlaces(Step& step);
   absl::Status CreateStreams();
   absl::Status AllocateStaging();
   void CutSegments();
@@ -141,6 +144,7 @@ class Executor {
   absl::Status RunStep(const Step& step);
   absl::Status RunLoop(int index);
   absl::Status RunHost(const Step& step);
+  absl::Status RunCopy(const Step& step, StreamHandle stream);
   absl::StatusOr<bool> ReadCondition(int pointer);
   absl::Status Cancelled() const;
   StreamHandle StreamOf(int stream) const { return stream == 0 ? main_ : streams_[stream].get(); }

@@ -91,7 +91,7 @@ absl::Status Executor::PrepareStep(int index, const Memory& memory) {
     pointers_.push_back(address == nullptr ? nullptr : address + operand.offset());
     if (operand.access() != plan::Operand::READ) written_[operand.buffer()] = true;
   }
-  if (absl::Status status = CheckWeightOperands(step); !status.ok()) return status;
+  if (absl::Status status = FindPlaces(step); !status.ok()) return status;
   switch (command.kind_case()) {
     case plan::Command::kLaunch:
       return PrepareLaunch(step, command.launch(), command.operands_size(), memory);
@@ -113,17 +113,26 @@ absl::Status Executor::PrepareStep(int index, const Memory& memory) {
   }
 }
 
-absl::Status Executor::CheckWeightOperands(Step& step) {
+absl::Status Executor::FindPlaces(Step& step) {
   if (device_.is_host()) return absl::OkStatus();
+  const auto buffer = [&](int operand) -> const plan::Buffer& {
+    return program_.buffers(step.command->operands(operand).buffer());
+  };
+  const auto on_host = [&](int operand) {
+    return buffer(operand).has_weight() || plan_.arenas(buffer(operand).arena()).space() == plan::Arena::HOST;
+  };
+  if (step.command->has_copy()) {
+    const bool from = on_host(0), to = on_host(1);
+    step.in_host = from && to;
+    step.uploads = buffer(0).has_weight() && !to;
+    step.direction = from ? Device::Direction::kIn : to ? Device::Direction::kOut : Device::Direction::kWithin;
+    if (&program_ == &plan_.load() || !(step.in_host || step.uploads)) return absl::OkStatus();
+    return absl::DataLossError("a copy that only load does");
+  }
   for (int i = 0; i < step.command->operands_size(); ++i) {
-    const plan::Buffer& buffer = program_.buffers(step.command->operands(i).buffer());
-    if (!buffer.has_weight()) continue;
-    if (step.command->has_copy() && i == 0 && &program_ == &plan_.load()) {
-      step.from_host = true;
-      continue;
-    }
-    return absl::DataLossError(absl::StrCat("the bytes of weight '", buffer.name(),
-                                            "' are the host's: on this device only copies of load read them"));
+    if (!on_host(i)) continue;
+    return absl::DataLossError(
+        absl::StrCat("the bytes of '", buffer(i).name(), "' are the host's: on this device only copies touch them"));
   }
   return absl::OkStatus();
 }
@@ -281,7 +290,7 @@ absl::Status Executor::AllocateStaging() {
   bool needed = false;
   for (const Step& step : steps_) {
     needed |= step.command->has_branch() || step.command->has_loop() || step.host != nullptr;
-    if (step.from_host) upload = std::max(upload, step.command->operands(0).length());
+    if (step.uploads) upload = std::max(upload, step.command->operands(0).length());
     if (step.host == nullptr) continue;
     for (int i = 0; i < step.command->operands_size(); ++i) {
       bytes = std::max(bytes, RoundUp(staged_at_[step.host_tensors + i] + step.command->operands(i).length()));

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/device/cpu/parallel.h"
 #include "runtime/executor.h"
 
 namespace plimsoll::runtime {
@@ -189,8 +190,7 @@ absl::Status Executor::RunStep(const Step& step) {
     case plan::Command::kLibraryCall:
       return step.library->Run(absl::MakeConstSpan(operands, static_cast<size_t>(command.operands_size())), stream);
     case plan::Command::kCopy:
-      if (step.from_host) return uploader_->Upload(operands[1], operands[0], command.operands(1).length(), stream);
-      return device_.Copy(operands[1], operands[0], command.operands(1).length(), Device::Direction::kWithin, stream);
+      return RunCopy(step, stream);
     case plan::Command::kFill:
       return device_.Fill(operands[0], command.operands(0).length(), command.fill().pattern(), stream);
     case plan::Command::kHostCall:
@@ -204,6 +204,17 @@ absl::Status Executor::RunStep(const Step& step) {
     default:
       return absl::OkStatus();
   }
+}
+
+absl::Status Executor::RunCopy(const Step& step, StreamHandle stream) {
+  void* const* operands = pointers_.data() + step.first_operand;
+  const int64_t bytes = step.command->operands(1).length();
+  if (step.uploads) return uploader_->Upload(operands[1], operands[0], bytes, stream);
+  if (!step.in_host) return device_.Copy(operands[1], operands[0], bytes, step.direction, stream);
+  // What the device does may still read or write these places.
+  if (absl::Status status = device_.Synchronize(stream); !status.ok()) return status;
+  cpu::CopyBytes(static_cast<std::byte*>(operands[1]), static_cast<const std::byte*>(operands[0]), bytes);
+  return absl::OkStatus();
 }
 
 absl::Status Executor::RunHost(const Step& step) {

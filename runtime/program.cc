@@ -73,7 +73,8 @@ absl::Status Program::CheckMemory(const LoadOptions& options) const {
   // A device of its own memory: some of what the plan reserves is taken by now. The driver's word decides.
   if (!given && !device_->is_host()) return absl::OkStatus();
   const int64_t limit = given ? options.memory_limit_bytes : before_.free_bytes;
-  const int64_t peak = plan().certificate().peak_bytes();
+  int64_t peak = plan().certificate().peak_bytes();
+  if (!given) peak += plan().certificate().host_bytes();  // of the same memory
   if (limit < 0 || peak <= limit) return absl::OkStatus();
   return absl::ResourceExhaustedError(absl::StrCat("the plan takes ", peak, " bytes, ",
                                                    given ? "the limit is " : "at hand are ", limit,
@@ -159,6 +160,9 @@ absl::Status Program::AllocateMemory(const LoadOptions& options) {
     base_ = block_.data;
   }
   layout.parameters.Resolve(base_, memory_.arenas);
+  auto host = AllocateHostArenas(*device_, plan(), plan::Arena::PARAMETERS, memory_.arenas);
+  if (!host.ok()) return host.status();
+  host_block_ = *std::move(host);
   return absl::OkStatus();
 }
 
@@ -179,6 +183,8 @@ absl::Status Program::RunLoadProgram() {
     } else {
       OneBlock(plan()).load.Resolve(base_, memory.arenas);
     }
+    auto host_scratch = AllocateHostArenas(*device_, plan(), plan::Arena::LOAD, memory.arenas);
+    if (!host_scratch.ok()) return host_scratch.status();
     ExecutorOptions options = executor_options_;
     options.graphs = options.tune = false;  // it runs once
     auto executor = Executor::Create(*device_, plan(), plan().load(), memory, options);

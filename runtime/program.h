@@ -91,6 +91,7 @@ class Program {
   // The PARAMETERS arenas, and, on a device of its own memory, behind them load's scratch, later the first session's.
   Block block_;
   std::byte* base_ = nullptr;
+  Block host_block_;  // the PARAMETERS arenas of the host
   // Copies of weights that lie where the plan's alignment does not hold.
   std::vector<Block> realigned_;
   Memory memory_;

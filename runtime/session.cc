@@ -34,6 +34,9 @@ absl::Status Session::Prepare() {
   }
   layout.Resolve(base, memory.arenas);
   arena_bytes_ = layout.arena_bytes;
+  auto host = AllocateHostArenas(device_, plan, plan::Arena::SESSION, memory.arenas);
+  if (!host.ok()) return host.status();
+  host_block_ = *std::move(host);
   auto executor = Executor::Create(device_, plan, plan.run(), memory, program_->executor_options_);
   if (!executor.ok()) return executor.status();
   executor_ = *std::move(executor);

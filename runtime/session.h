@@ -141,7 +141,8 @@ class Session {
 
   std::shared_ptr<const Program> program_;
   Device& device_;
-  Block block_;  // the arenas, where they are not in the program's block
+  Block block_;       // the arenas, where they are not in the program's block
+  Block host_block_;  // the arenas of the host
   bool has_program_place_ = false;
   int64_t arena_bytes_ = 0;
   std::unique_ptr<Executor> executor_;

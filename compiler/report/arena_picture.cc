@@ -20,7 +20,7 @@ std::string ArenaPicture(const plan::Plan& plan) {
   for (const plan::Buffer& buffer : plan.run().buffers()) {
     if (buffer.has_weight() || buffer.arena() < 0 || buffer.arena() >= plan.arenas_size()) continue;
     const plan::Arena& arena = plan.arenas(buffer.arena());
-    if (arena.scope() != plan::Arena::SESSION) continue;
+    if (arena.scope() != plan::Arena::SESSION || arena.space() != plan::Arena::DEVICE) continue;
     top = std::max(top, arena.size_bytes());
     if (buffer.size_bytes() > 0) buffers.push_back(&buffer);
   }

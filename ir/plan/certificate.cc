@@ -16,12 +16,19 @@ int64_t Sum(const ByClass& bytes) {
   return sum;
 }
 
-int64_t ArenaBytes(const Plan& plan, Arena::Scope scope) {
+int64_t ArenaBytes(const Plan& plan, Arena::Scope scope, Arena::Space space = Arena::DEVICE) {
   int64_t bytes = 0;
   for (const Arena& arena : plan.arenas()) {
-    if (arena.scope() == scope) bytes += arena.size_bytes();
+    if (arena.scope() == scope && arena.space() == space) bytes += arena.size_bytes();
   }
   return bytes;
+}
+
+// Whether the buffer is one of a session's arenas on the device.
+bool InSession(const Plan& plan, const Buffer& buffer) {
+  if (buffer.has_weight()) return false;
+  const Arena& arena = plan.arenas(buffer.arena());
+  return arena.scope() == Arena::SESSION && arena.space() == Arena::DEVICE;
 }
 
 // The commands of a program, or the one moment of a program without any.
@@ -73,22 +80,19 @@ int64_t LoadMappedBytes(const Plan& plan, const std::vector<bool>& resident) {
 std::vector<ByClass> SessionBytes(const Plan& plan) {
   const Program& run = plan.run();
   std::vector<ByClass> at(Moments(run) + 1);
-  const auto in_session = [&](const Buffer& buffer) {
-    return !buffer.has_weight() && plan.arenas(buffer.arena()).scope() == Arena::SESSION;
-  };
   const auto add = [&](const Buffer& buffer, int first, int last, int64_t bytes) {
     if (first >= last) return;
     at[first][buffer.memory_class()] += bytes;
     at[last][buffer.memory_class()] -= bytes;
   };
   for (const Buffer& buffer : run.buffers()) {
-    if (!in_session(buffer)) continue;
+    if (!InSession(plan, buffer)) continue;
     const auto [first, last] = Interval(run, buffer);
     add(buffer, first, last, buffer.size_bytes());
     if (!buffer.has_in_place_of()) continue;
     // What the two share is counted for the other one only.
     const Buffer& other = run.buffers(buffer.in_place_of());
-    if (!in_session(other) || other.arena() != buffer.arena()) continue;
+    if (!InSession(plan, other) || other.arena() != buffer.arena()) continue;
     const int64_t shared = std::min(buffer.offset() + buffer.size_bytes(), other.offset() + other.size_bytes()) -
                            std::max(buffer.offset(), other.offset());
     const auto [other_first, other_last] = Interval(run, other);
@@ -125,6 +129,9 @@ Certificate ComputeCertificate(const Plan& plan) {
   certificate.set_run_peak_bytes(resident_bytes + session + reserved);
   certificate.set_load_peak_bytes(resident_bytes + ArenaBytes(plan, Arena::LOAD) + LoadMappedBytes(plan, resident) +
                                   reserved);
+  certificate.set_host_bytes(
+      ArenaBytes(plan, Arena::PARAMETERS, Arena::HOST) +
+      std::max(ArenaBytes(plan, Arena::SESSION, Arena::HOST), ArenaBytes(plan, Arena::LOAD, Arena::HOST)));
   certificate.set_peak_bytes(std::max(certificate.run_peak_bytes(), certificate.load_peak_bytes()));
 
   std::vector<ByClass> at = SessionBytes(plan);
@@ -148,7 +155,7 @@ Certificate ComputeCertificate(const Plan& plan) {
 
   const Buffer* largest = nullptr;
   for (const Buffer& buffer : plan.run().buffers()) {
-    if (buffer.has_weight() || plan.arenas(buffer.arena()).scope() != Arena::SESSION) continue;
+    if (!InSession(plan, buffer)) continue;
     const auto [first, last] = Interval(plan.run(), buffer);
     if (first > static_cast<int>(peak) || last <= static_cast<int>(peak)) continue;
     if (largest == nullptr || buffer.size_bytes() > largest->size_bytes()) largest = &buffer;

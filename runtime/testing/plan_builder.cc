@@ -24,13 +24,18 @@ PlanBuilder::PlanBuilder() {
   plan().mutable_target()->set_isa("x86-64-v3");
   plan().mutable_target()->set_library_isa("AVX2");
   plan().mutable_target()->set_threads(2);
+  AddArenas(plan::Arena::DEVICE);
+  run().set_streams(1);
+  load().set_streams(1);
+}
+
+void PlanBuilder::AddArenas(plan::Arena::Space space) {
   for (plan::Arena::Scope scope : {plan::Arena::PARAMETERS, plan::Arena::SESSION, plan::Arena::LOAD}) {
     plan::Arena* arena = plan().add_arenas();
     arena->set_scope(scope);
     arena->set_alignment(64);
+    arena->set_space(space);
   }
-  run().set_streams(1);
-  load().set_streams(1);
 }
 
 void PlanBuilder::UseKernels(const std::string& path, const std::vector<std::string>& symbols) {
@@ -69,12 +74,13 @@ int PlanBuilder::AddBuffer(plan::Program& program, const std::string& name, cons
   const int index = AddWorkspace(program, *plan::ByteSize(type), arena);
   plan::Buffer* buffer = program.mutable_buffers(index);
   buffer->set_name(name);
-  buffer->set_memory_class(arena == kParameters ? plan::WEIGHTS : plan::ACTIVATIONS);
+  buffer->set_memory_class(arena == kParameters || arena == kHostParameters ? plan::WEIGHTS : plan::ACTIVATIONS);
   *buffer->mutable_type() = type;
   return index;
 }
 
 int PlanBuilder::AddWorkspace(plan::Program& program, int64_t bytes, Arena arena) {
+  if (arena >= plan().arenas_size()) AddArenas(plan::Arena::HOST);
   plan::Arena* place = plan().mutable_arenas(arena);
   plan::Buffer* buffer = program.add_buffers();
   buffer->set_size_bytes(bytes);

@@ -14,7 +14,7 @@ plan::TensorType Type(plan::DataType dtype, const std::vector<int64_t>& dims, co
 
 class PlanBuilder {
  public:
-  enum Arena { kParameters = 0, kSession = 1, kLoad = 2 };
+  enum Arena { kParameters = 0, kSession = 1, kLoad = 2, kHostParameters = 3, kHostSession = 4, kHostLoad = 5 };
 
   PlanBuilder();
 
@@ -58,6 +58,8 @@ class PlanBuilder {
   absl::StatusOr<plan::Artefact> Finish();
 
  private:
+  void AddArenas(plan::Arena::Space space);
+
   plan::ArtefactContents contents_;
   std::vector<std::string> weight_bytes_;
 };

@@ -89,6 +89,7 @@ Json PlanJson(const plan::Plan& plan) {
   json["arena_ratio"] = GapOf(certificate);
   json["proven_optimal"] = certificate.session_proven_optimal();
   json["binding_tensor"] = certificate.binding_tensor();
+  json["host_bytes"] = certificate.host_bytes();
   const Counts run = CountCommands(plan.run());
   json["commands"] = {{"kernels", run.launches}, {"library_calls", run.library_calls}, {"host_calls", run.host_calls}, {"others", run.others}};
   json["host_calls"] = Json::array();
@@ -135,6 +136,9 @@ std::string PlanText(const plan::Plan& plan) {
   absl::StrAppend(&text, "weights   ", FormatBytes(certificate.resident_weight_bytes()), " resident\n");
   if (plan.target().reserved_bytes() > 0) {
     absl::StrAppend(&text, "reserved  ", FormatBytes(plan.target().reserved_bytes()), " for driver and libraries\n");
+  }
+  if (certificate.host_bytes() > 0) {
+    absl::StrAppend(&text, "aside     ", FormatBytes(certificate.host_bytes()), " in the host's memory\n");
   }
   absl::StrAppend(&text, "peak      ", FormatBytes(certificate.peak_bytes()), " (", certificate.peak_bytes(), " bytes)");
   if (plan.has_budget_bytes()) absl::StrAppend(&text, " of a budget of ", FormatBytes(plan.budget_bytes()));

@@ -24,6 +24,7 @@ struct Totals {
   int64_t mapped = 0;                             // weights that run maps
   int64_t load_mapped = 0;                        // most bytes of other weights at a command of load
   int64_t reserved = 0;                           // by driver and libraries
+  int64_t host_parameters = 0, host_others[2] = {};   // arenas of the host; of SESSION, of LOAD
 };
 
 void Sort(std::vector<Change>& changes) {
@@ -36,6 +37,11 @@ Totals Count(const ProgramView& load, const ProgramView& run) {
   const Plan& plan = run.plan;
   Totals totals;
   for (const Arena& arena : plan.arenas()) {
+    if (arena.space() == Arena::HOST) {
+      (arena.scope() == Arena::PARAMETERS ? totals.host_parameters : totals.host_others[arena.scope() == Arena::LOAD]) +=
+          arena.size_bytes();
+      continue;
+    }
     (arena.scope() == Arena::PARAMETERS ? totals.parameters
      : arena.scope() == Arena::SESSION  ? totals.session
                                         : totals.load) += arena.size_bytes();
@@ -70,7 +76,8 @@ Totals Count(const ProgramView& load, const ProgramView& run) {
 }
 
 bool InSession(const ProgramView& run, const Buffer& buffer) {
-  return !buffer.has_weight() && run.plan.arenas(buffer.arena()).scope() == Arena::SESSION;
+  if (buffer.has_weight() || run.OnHost(buffer)) return false;
+  return run.plan.arenas(buffer.arena()).scope() == Arena::SESSION;
 }
 
 // When the bytes of run's SESSION buffers come and go. [P2] holds: of two buffers alive at one command, only an
@@ -123,6 +130,8 @@ class CertificateCheck {
     Expect("run_peak_bytes", stated_.run_peak_bytes(), run_peak);
     Expect("load_peak_bytes", stated_.load_peak_bytes(), load_peak);
     Expect("peak_bytes", stated_.peak_bytes(), peak);
+    Expect("host_bytes", stated_.host_bytes(),
+           totals_.host_parameters + std::max(totals_.host_others[0], totals_.host_others[1]));
     CheckTimeline(resident);
     CheckBindingTensor();
     CheckRecomputed();

@@ -43,6 +43,8 @@ class CommandCheck {
         if (!Operands(command, {Operand::READ, Operand::WRITE})) return;
         if (command.operands(0).length() != command.operands(1).length()) {
           Fail("copies ", command.operands(0).length(), " bytes to ", command.operands(1).length());
+        } else if (!view_.is_load && OnHost(command.operands(0)) && OnHost(command.operands(1))) {
+          Fail("copies from the host to the host; in run one side is on the device");
         }
         return;
       case Command::kFill:
@@ -75,6 +77,8 @@ class CommandCheck {
     report_.Add(6, view_.Command(index_), ": ", args...);
   }
 
+  bool OnHost(const Operand& operand) const { return view_.OnHost(view_.program.buffers(operand.buffer())); }
+
   bool CheckOperand(int i, const Operand& operand) {
     if (operand.buffer() < 0 || operand.buffer() >= view_.program.buffers_size()) {
       Fail("operand ", i, " is buffer ", operand.buffer(), " of ", view_.program.buffers_size());
@@ -95,6 +99,10 @@ class CommandCheck {
     if (host_bytes && !(view_.is_load && view_.program.commands(index_).has_copy())) {
       Fail("operand ", i, " is ", view_.Buffer(operand.buffer()),
            ", a weight in the host's memory, which only copies of load read in a CUDA plan");
+      return false;
+    }
+    if (view_.OnHost(buffer) && !view_.program.commands(index_).has_copy()) {
+      Fail("operand ", i, " is ", view_.Buffer(operand.buffer()), " in an arena of the host, which only copies touch");
       return false;
     }
     if (!Writes(operand)) return true;

@@ -89,6 +89,9 @@ void CheckArenas(const Plan& plan, Report& report) {
     if (!Arena::Scope_IsValid(arena.scope())) {
       report.Add(6, "arena ", i, ": unknown scope ", static_cast<int>(arena.scope()));
     }
+    if (!Arena::Space_IsValid(arena.space())) {
+      report.Add(6, "arena ", i, ": unknown space ", static_cast<int>(arena.space()));
+    }
     if (arena.size_bytes() < 0 || arena.size_bytes() > kMostBytes - total) {
       report.Add(6, "arena ", i, ": ", arena.size_bytes(), " bytes are negative, or bring the arenas beyond 2^60");
       return;

@@ -39,6 +39,7 @@ void CheckBinding(const ProgramView& run, const std::string& where, const Bindin
     report.Add(6, where, ": its ", run.Buffer(binding.buffer()), " is alive in [", buffer.first(), ", ", buffer.last(),
                "), not ", is_input ? "from command 0" : "to the end");
   }
+  if (run.OnHost(buffer)) report.Add(6, where, ": its buffer is in an arena of the host");
   if (is_input && buffer.has_weight()) report.Add(6, where, ": its buffer is a weight");
 }
 

@@ -40,6 +40,10 @@ struct ProgramView {
   // The commands [first, last) at which a buffer is alive; [0, 1) in a program without commands.
   int First(const plan::Buffer& buffer) const { return count == 0 ? 0 : buffer.first(); }
   int Last(const plan::Buffer& buffer) const { return count == 0 ? 1 : buffer.last(); }
+  // Whether its arena is one of the host.
+  bool OnHost(const plan::Buffer& buffer) const {
+    return !buffer.has_weight() && plan.arenas(buffer.arena()).space() == Arena::HOST;
+  }
 };
 
 // Fills parent and end; [P6] where bodies do not nest.
