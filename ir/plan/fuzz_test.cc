@@ -100,9 +100,8 @@ void Mutate(Random& random, Message* message) {
   }
 }
 
-TEST(FuzzTest, MutatedPlansAreAnswered) {
+void ExpectAnswers(const Plan& sample) {
   const MemberInfo members = testing::SampleMembers();
-  const Plan sample = testing::SamplePlan();
   int refused = 0, accepted = 0;
   for (uint32_t seed = 0; seed < 20000; ++seed) {
     Random random(seed);
@@ -138,6 +137,10 @@ TEST(FuzzTest, MutatedPlansAreAnswered) {
   EXPECT_GT(refused, 5000);
   EXPECT_GT(accepted, 100);
 }
+
+TEST(FuzzTest, MutatedPlansAreAnswered) { ExpectAnswers(testing::SamplePlan()); }
+
+TEST(FuzzTest, MutatedPlansOfSeveralRanksAreAnswered) { ExpectAnswers(testing::SampleRankedPlan()); }
 
 TEST(FuzzTest, MutatedArtefactsAreAnswered) {
   const std::vector<std::byte> weights = testing::SampleWeights();

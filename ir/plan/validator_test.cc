@@ -194,11 +194,6 @@ TEST(ValidatorTest, P4PeakIsWithinTheBudget) {
   });
 }
 
-TEST(ValidatorTest, P5NoCollectivesOnOneRank) {
-  Expect({{5, "a collective",
-           [](Plan& p) { RunCommandOf(p, kReluLaunch)->mutable_collective()->set_kind("all_reduce"); }}});
-}
-
 TEST(ValidatorTest, P7CertificateRestatesThePlan) {
   const auto certificate = [](void (*change)(Certificate&)) {
     return [change](Plan& p) { change(*p.mutable_certificate()); };

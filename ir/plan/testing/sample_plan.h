@@ -51,6 +51,34 @@ Plan SamplePlan();
 // back to, on a second stream that waits for the first.
 Plan SampleCudaPlan();
 
+// A plan for 2 x 2 ranks on the CPU with a collective of every kind, on two streams; load takes each rank's piece of a weight.
+Plan SampleRankedPlan();
+
+// Indices into its run.buffers and run.commands.
+enum RankedBuffer {
+  kRankedW,
+  kRankedX,
+  kRankedSum,
+  kRankedGathered,
+  kRankedScattered,
+  kRankedExchanged,
+  kRankedShifted,
+  kRankedSlice,
+  kRankedZ
+};
+enum RankedCommand {
+  kRankedAllReduce,
+  kRankedAllGather,
+  kRankedReduceScatter,
+  kRankedRecord,
+  kRankedWait,
+  kRankedAllToAll,
+  kRankedBroadcast,
+  kRankedPermute,
+  kRankedAllSlice,
+  kRankedCopy
+};
+
 // The members that these plans refer to.
 MemberInfo SampleMembers();
 

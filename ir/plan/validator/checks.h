@@ -19,10 +19,13 @@ void CheckBuffers(const ProgramView& view, Report& report);
 // [P6] a type whose dims may be bounded by the program's shape slots. Its bytes; -1 with a violation if it is not
 // sound.
 int64_t CheckType(const std::string& where, const TensorType& type, const Program& program, Report& report);
-// [P6] the commands' operands and parameters. [P5] collectives: a plan for one rank has none.
+// [P6] the commands' operands and parameters.
 void CheckCommands(const ProgramView& view, Report& report);
 // [P6] a library call's operands against its description.
 void CheckLibraryCall(const ProgramView& view, int command, Report& report);
+// [P5] the ranks and their partitions; a collective, whose operands' own references are sound.
+void CheckGroups(const Plan& plan, Report& report);
+void CheckCollective(const ProgramView& view, int command, Report& report);
 // Which operands a library call may read in the place of its result: those of element-wise post-operations.
 std::vector<bool> MayShareWithResult(const LibraryOp& op);
 
@@ -31,7 +34,7 @@ void CheckPlacement(const ProgramView& view, Report& report);
 void CheckLifetimes(const ProgramView& view, Report& report);
 void CheckOverlaps(const ProgramView& view, Report& report);
 
-// [P3] within a command, and between streams.
+// [P3] within a command, and between streams. [P5] The order of collectives on several streams.
 void CheckOperandOverlaps(const ProgramView& view, Report& report);
 void CheckStreams(const ProgramView& view, Report& report);
 // [P3] nothing is read before it is written; outputs are written.

@@ -1,4 +1,4 @@
-// [P6] The commands' operands and parameters. [P5] Collectives.
+// [P6] The commands' operands and parameters.
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -64,8 +64,7 @@ class CommandCheck {
       case Command::kLoop:
         return CheckLoop(command);
       case Command::kCollective:
-        report_.Add(5, view_.Command(index), ": a collective in a plan for one rank; compile it for one device");
-        return;
+        return CheckCollective(view_, index, report_);
       case Command::KIND_NOT_SET:
         return Fail("its kind is not one that this version knows");
     }
@@ -96,7 +95,9 @@ class CommandCheck {
       return false;
     }
     const bool host_bytes = buffer.has_weight() && view_.plan.target().kind() == Target::CUDA;
-    if (host_bytes && !(view_.is_load && view_.program.commands(index_).has_copy())) {
+    const Command& command = view_.program.commands(index_);
+    const bool copies = command.has_copy() || command.collective().kind() == Collective::ALL_SLICE;
+    if (host_bytes && !(view_.is_load && copies)) {
       Fail("operand ", i, " is ", view_.Buffer(operand.buffer()),
            ", a weight in the host's memory, which only copies of load read in a CUDA plan");
       return false;

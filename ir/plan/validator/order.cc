@@ -1,9 +1,11 @@
-// [P3] Order: of the operands within one command, and of commands on several streams.
+// [P3] Order: of the operands within one command, and of commands on several streams. [P5] Of collectives.
 #include <algorithm>
 #include <map>
 #include <tuple>
+#include <utility>
 
 #include "absl/container/inlined_vector.h"
+#include "ir/plan/collective.h"
 #include "ir/plan/validator/checks.h"
 
 namespace plimsoll::plan::validator {
@@ -22,6 +24,10 @@ struct Range {
 std::vector<Range> Ranges(const ProgramView& view, const Command& command) {
   std::vector<Range> ranges;
   std::vector<bool> element_wise(command.operands_size(), command.has_launch() || command.has_host_call());
+  if (command.has_collective()) {
+    const Collective::Kind kind = command.collective().kind();
+    element_wise.assign(command.operands_size(), kind == Collective::ALL_REDUCE || kind == Collective::BROADCAST);
+  }
   if (command.has_library_call()) element_wise = MayShareWithResult(command.library_call().op());
   for (int i = 0; i < command.operands_size(); ++i) {
     const Operand& operand = command.operands(i);
@@ -104,6 +110,7 @@ class StreamCheck {
       for (const Range& range : Ranges(view_, command)) {
         if (!Access(c, range)) return;
       }
+      if (command.has_collective() && Communicates(command.collective().kind()) && !Collective(c)) return;
       clock[command.stream()] = c;
       if (command.has_event_record()) events_[command.event_record().event()] = clock;
     }
@@ -120,6 +127,18 @@ class StreamCheck {
     report_.Add(3, view_.Command(command), " on stream ", view_.program.commands(command).stream(), " and command ",
                 earlier, " on stream ", view_.program.commands(earlier).stream(), " both touch bytes [", range.begin,
                 ", ", range.end, ") of arena ", range.arena, ", one writes, and no event orders them");
+    return false;
+  }
+
+  // Of one group, because ranks could issue them in another order; of two, because NVIDIA says that communicators which
+  // are at work at once may wait for each other for ever. In order with the one before is in order with all.
+  bool Collective(int command) {
+    const int before = std::exchange(last_collective_, command);
+    if (before < 0 || Before(before, command)) return true;
+    report_.Add(5, view_.Command(command), " on stream ", view_.program.commands(command).stream(),
+                " and the collective before it, command ", before, " on stream ",
+                view_.program.commands(before).stream(),
+                ": no event orders them, and ranks may come to them in another order");
     return false;
   }
 
@@ -178,6 +197,7 @@ class StreamCheck {
   std::vector<std::vector<int>> clocks_;  // of each stream: the last command of every stream that is done before it
   std::vector<std::vector<int>> events_;  // the clock that was recorded last; empty: none
   std::vector<std::map<int64_t, Accesses>> arenas_;
+  int last_collective_ = -1;
   int64_t steps_ = 0;
 };
 

@@ -22,6 +22,7 @@ std::vector<Violation> FindViolations(const Plan& plan, const MemberInfo& member
     check(run, report);
   };
   CheckDeclarations(plan, members, report);
+  CheckGroups(plan, report);
   BuildTree(load, report);
   BuildTree(run, report);
   if (!report.clean()) return report.Take();
