@@ -117,6 +117,10 @@ class Device {
   virtual absl::Status Synchronize(StreamHandle stream) = 0;
   virtual absl::Status SynchronizeEvent(EventHandle event) = 0;
 
+  // The same without waiting: false while there is work to do. Errors of the work count as done.
+  virtual absl::StatusOr<bool> IsDone(StreamHandle stream) = 0;
+  virtual absl::StatusOr<bool> IsEventDone(EventHandle event) = 0;
+
   // What the calling thread puts into the stream between these two is not done but made into a graph, which is done as
   // a whole each time that it is launched. kUnimplemented where something in between cannot be part of a graph.
   virtual absl::Status BeginCapture(StreamHandle stream) = 0;

@@ -115,6 +115,8 @@ class Cpu : public Device {
   absl::Status Wait(EventHandle, StreamHandle) override { return absl::OkStatus(); }
   absl::Status Synchronize(StreamHandle) override { return absl::OkStatus(); }
   absl::Status SynchronizeEvent(EventHandle) override { return absl::OkStatus(); }
+  absl::StatusOr<bool> IsDone(StreamHandle) override { return true; }
+  absl::StatusOr<bool> IsEventDone(EventHandle) override { return true; }
   absl::Status BeginCapture(StreamHandle) override { return absl::UnimplementedError("the CPU has no graphs"); }
   absl::StatusOr<Resource> EndCapture(StreamHandle) override {
     return absl::UnimplementedError("the CPU has no graphs");

@@ -166,6 +166,13 @@ class CudaDevice : public Device {
     return cuda_.Check(cuda_.cuEventSynchronize(static_cast<CUevent>(event)), "cuEventSynchronize");
   }
 
+  absl::StatusOr<bool> IsDone(StreamHandle stream) override {
+    return Done(cuda_.cuStreamQuery(Stream(stream)), "cuStreamQuery");
+  }
+  absl::StatusOr<bool> IsEventDone(EventHandle event) override {
+    return Done(cuda_.cuEventQuery(static_cast<CUevent>(event)), "cuEventQuery");
+  }
+
   absl::Status BeginCapture(StreamHandle stream) override {
     // Of this thread: other threads' allocations do not disturb it.
     return cuda_.Check(cuda_.cuStreamBeginCapture(Stream(stream), kCaptureModeThreadLocal), "cuStreamBeginCapture");
@@ -195,6 +202,12 @@ class CudaDevice : public Device {
   }
 
  private:
+  absl::StatusOr<bool> Done(CUresult result, const char* call) const {
+    if (result == kErrorNotReady) return false;
+    if (absl::Status status = cuda_.Check(result, call); !status.ok()) return status;
+    return true;
+  }
+
   ContextPointer context_;
   const Driver& cuda_;
   const std::shared_ptr<std::atomic<int64_t>> allocated_ = std::make_shared<std::atomic<int64_t>>(0);

@@ -52,12 +52,14 @@ namespace plimsoll::runtime::cuda {
   X(cuStreamCreate, "cuStreamCreate", CUresult(CUstream*, unsigned))                                                \
   X(cuStreamDestroy, "cuStreamDestroy_v2", CUresult(CUstream))                                                      \
   X(cuStreamSynchronize, "cuStreamSynchronize", CUresult(CUstream))                                                 \
+  X(cuStreamQuery, "cuStreamQuery", CUresult(CUstream))                                                             \
   X(cuStreamWaitEvent, "cuStreamWaitEvent", CUresult(CUstream, CUevent, unsigned))                                  \
   X(cuStreamBeginCapture, "cuStreamBeginCapture_v2", CUresult(CUstream, int))                                       \
   X(cuStreamEndCapture, "cuStreamEndCapture", CUresult(CUstream, CUgraph*))                                         \
   X(cuEventCreate, "cuEventCreate", CUresult(CUevent*, unsigned))                                                   \
   X(cuEventDestroy, "cuEventDestroy_v2", CUresult(CUevent))                                                         \
   X(cuEventRecord, "cuEventRecord", CUresult(CUevent, CUstream))                                                    \
+  X(cuEventQuery, "cuEventQuery", CUresult(CUevent))                                                                \
   X(cuEventSynchronize, "cuEventSynchronize", CUresult(CUevent))                                                    \
   X(cuGraphInstantiate, "cuGraphInstantiateWithFlags", CUresult(CUgraphExec*, CUgraph, unsigned long long))         \
   X(cuGraphUpload, "cuGraphUpload", CUresult(CUgraphExec, CUstream))                                                \

@@ -164,6 +164,11 @@ void FakeDriver::DefineStreams(Driver& table) {
     }
     return Settle(queue_.RunUntil(found->last));
   });
+  table.cuStreamQuery = Wrap("cuStreamQuery", kContext | kNoCapture, [this](CUstream stream) {
+    FakeStream* found = Find(stream);
+    if (found == nullptr) return Violate("no stream is asked about", kErrorInvalidHandle);
+    return Settle(queue_.RunTowards(found->last));
+  });
   table.cuStreamWaitEvent = Wrap("cuStreamWaitEvent", kContext, [this](CUstream stream, CUevent event, unsigned) {
     FakeStream* found = Find(stream);
     FakeEvent* recorded = Find(event);
@@ -189,6 +194,12 @@ void FakeDriver::DefineStreams(Driver& table) {
     if (recorded == nullptr) return Violate("a wait for no event", kErrorInvalidHandle);
     if (recorded->capture != nullptr) return Violate("the host waits for a captured event", kErrorCapturedEvent);
     return Settle(queue_.RunUntil(recorded->recorded));
+  });
+  table.cuEventQuery = Wrap("cuEventQuery", kContext | kNoCapture, [this](CUevent event) {
+    FakeEvent* recorded = Find(event);
+    if (recorded == nullptr) return Violate("no event is asked about", kErrorInvalidHandle);
+    if (recorded->capture != nullptr) return Violate("a captured event is asked about", kErrorCapturedEvent);
+    return Settle(queue_.RunTowards(recorded->recorded));
   });
 }
 

@@ -84,10 +84,10 @@ FakeEvent* FakeDriver::Find(CUevent event) {
   return found == events_.end() ? nullptr : found->second.get();
 }
 
-CUresult FakeDriver::Add(CUstream stream, const std::string& name, FakeWork work) {
+CUresult FakeDriver::Add(CUstream stream, const std::string& name, FakeWork work, FakeGates gates) {
   FakeStream* found = Find(stream);
   if (found == nullptr) return Violate(name + " in no stream", kErrorInvalidHandle);
-  return queue_.Add(*found, name, std::move(work));
+  return queue_.Add(*found, name, std::move(work), std::move(gates));
 }
 
 void FakeDriver::Fail(const std::string& call, int nth, CUresult result) {
@@ -103,6 +103,19 @@ absl::Status FakeDriver::Enqueue(CUstream stream, const std::string& name, std::
     return status.ok() ? kSuccess : Violate(absl::StrCat(name, ": ", status.ToString()), kErrorLaunchFailed);
   });
   return table_->Check(result, name.c_str());
+}
+
+absl::Status FakeDriver::EnqueueGated(CUstream stream, const std::string& name, FakeGates gates) {
+  const std::lock_guard lock(mutex_);
+  CUresult result = Begin(name.c_str(), kContext);
+  if (result == kSuccess) result = Add(stream, name, [] { return kSuccess; }, std::move(gates));
+  return table_->Check(result, name.c_str());
+}
+
+bool FakeDriver::IsCurrent() const {
+  const std::lock_guard lock(mutex_);
+  const auto found = current_.find(std::this_thread::get_id());
+  return found != current_.end() && found->second > 0;
 }
 
 std::byte* FakeDriver::HostAddress(CUdeviceptr address, size_t bytes) const {

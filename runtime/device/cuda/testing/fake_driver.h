@@ -65,6 +65,10 @@ class FakeDriver {
   void Fail(const std::string& call, int nth, CUresult result);
   // What a library would put into the stream; captured like everything else. `work`'s error ends the context.
   absl::Status Enqueue(CUstream stream, const std::string& name, std::function<absl::Status()> work);
+  // The same for work that waits for other GPUs: `gates` are asked while this driver is locked, and do the work.
+  absl::Status EnqueueGated(CUstream stream, const std::string& name, FakeGates gates);
+  // Whether the context is current on the calling thread.
+  bool IsCurrent() const;
   // Where the bytes of device memory are on the host; null where they are in no allocation.
   std::byte* HostAddress(CUdeviceptr address, size_t bytes) const;
   std::byte* HostAddress(const void* address, size_t bytes) const {
@@ -118,7 +122,7 @@ class FakeDriver {
   CUresult Violate(const std::string& what, CUresult result);
   FakeStream* Find(CUstream stream);
   FakeEvent* Find(CUevent event);
-  CUresult Add(CUstream stream, const std::string& name, FakeWork work);
+  CUresult Add(CUstream stream, const std::string& name, FakeWork work, FakeGates gates = nullptr);
   // Sets `width` elements of every row to `value`; rows begin every `pitch` bytes.
   CUresult Set(CUstream stream, CUdeviceptr to, size_t pitch, const void* value, size_t size, size_t width,
                size_t height);

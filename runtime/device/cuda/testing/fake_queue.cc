@@ -1,15 +1,22 @@
 #include "runtime/device/cuda/testing/fake_queue.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace plimsoll::runtime::cuda::testing {
+namespace {
+
+constexpr std::chrono::microseconds kPause(20);  // before it is asked again whether another GPU has come
+
+}  // namespace
 
 std::shared_ptr<FakeOperation> FakeQueue::Push(const std::string& name, FakeWork work,
-                                               std::vector<std::shared_ptr<FakeOperation>> after) {
+                                               std::vector<std::shared_ptr<FakeOperation>> after, FakeGate gate) {
   auto operation = std::make_shared<FakeOperation>();
   operation->name = name;
   operation->work = std::move(work);
+  operation->gate = std::move(gate);
   for (auto& before : after) {
     if (before != nullptr && !before->done) operation->after.push_back(std::move(before));
   }
@@ -17,15 +24,15 @@ std::shared_ptr<FakeOperation> FakeQueue::Push(const std::string& name, FakeWork
   return operation;
 }
 
-CUresult FakeQueue::Add(FakeStream& stream, const std::string& name, FakeWork work) {
+CUresult FakeQueue::Add(FakeStream& stream, const std::string& name, FakeWork work, FakeGates gates) {
   if (stream.capture != nullptr) {
     if (stream.capture->invalid) return kErrorStreamCaptureInvalidated;
     auto& nodes = stream.capture->graph.nodes;
-    nodes.push_back({name, std::move(work), stream.captured_after});
+    nodes.push_back({name, std::move(work), std::move(gates), stream.captured_after});
     stream.captured_after = {static_cast<int>(nodes.size()) - 1};
     return kSuccess;
   }
-  stream.last = Push(name, std::move(work), {stream.last});
+  stream.last = Push(name, std::move(work), {stream.last}, gates ? gates() : nullptr);
   return kSuccess;
 }
 
@@ -99,7 +106,7 @@ CUresult FakeQueue::Launch(FakeExecutable& executable, FakeStream& stream) {
   for (const FakeGraph::Node& node : executable.graph.nodes) {
     std::vector<std::shared_ptr<FakeOperation>> after = {begin};
     for (int before : node.after) after.push_back(made[before]);
-    made.push_back(Push(node.name, node.work, std::move(after)));
+    made.push_back(Push(node.name, node.work, std::move(after), node.gates ? node.gates() : nullptr));
   }
   made.push_back(begin);
   executable.last = stream.last = Push("mark", nullptr, std::move(made));
@@ -113,7 +120,16 @@ CUresult FakeQueue::RunOne() {
     std::erase_if(after, [](const auto& before) { return before->done; });
     if (after.empty()) ready.push_back(i);
   }
-  const size_t chosen = ready[random_() % ready.size()];
+  size_t chosen = 0;
+  for (;;) {
+    if (ready.empty()) return kErrorNotReady;
+    const size_t drawn = random_() % ready.size();
+    chosen = ready[drawn];
+    const CUresult result = pending_[chosen]->gate ? pending_[chosen]->gate() : kSuccess;
+    if (result == kSuccess) break;
+    if (result != kErrorNotReady) return Fail(result);
+    ready.erase(ready.begin() + static_cast<std::ptrdiff_t>(drawn));
+  }
   const std::shared_ptr<FakeOperation> operation = pending_[chosen];
   pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(chosen));
   CUresult result = kSuccess;
@@ -123,9 +139,15 @@ CUresult FakeQueue::RunOne() {
   }
   operation->done = true;
   operation->work = nullptr;
-  if (result == kSuccess) return result;
+  operation->gate = nullptr;
+  return result == kSuccess ? result : Fail(result);
+}
+
+CUresult FakeQueue::Fail(CUresult result) {
   for (auto& left : pending_) {
     left->done = true;
+    left->work = nullptr;
+    left->gate = nullptr;
     left->after.clear();
   }
   pending_.clear();
@@ -133,6 +155,14 @@ CUresult FakeQueue::RunOne() {
 }
 
 CUresult FakeQueue::RunUntil(const std::shared_ptr<FakeOperation>& operation) {
+  for (;;) {
+    const CUresult result = RunTowards(operation);
+    if (result != kErrorNotReady) return result;
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
+CUresult FakeQueue::RunTowards(const std::shared_ptr<FakeOperation>& operation) {
   while (operation != nullptr && !operation->done) {
     if (CUresult result = RunOne(); result != kSuccess) return result;
   }
@@ -141,7 +171,12 @@ CUresult FakeQueue::RunUntil(const std::shared_ptr<FakeOperation>& operation) {
 
 CUresult FakeQueue::RunAll() {
   while (!pending_.empty()) {
-    if (CUresult result = RunOne(); result != kSuccess) return result;
+    const CUresult result = RunOne();
+    if (result == kErrorNotReady) {
+      std::this_thread::sleep_for(kPause);
+    } else if (result != kSuccess) {
+      return result;
+    }
   }
   return kSuccess;
 }

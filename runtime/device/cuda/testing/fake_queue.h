@@ -16,9 +16,16 @@ namespace plimsoll::runtime::cuda::testing {
 // What is done: kSuccess, or the error that ends the context.
 using FakeWork = std::function<CUresult()>;
 
+// Whether work may end now: kErrorNotReady while it waits for something that is not the device's, another GPU. It begins
+// when this is asked first.
+using FakeGate = std::function<CUresult()>;
+// One for each time that the work is done: a graph's may be done often.
+using FakeGates = std::function<FakeGate()>;
+
 struct FakeOperation {
   std::string name;
   FakeWork work;  // null: a mark
+  FakeGate gate;  // null: it waits for nothing else
   std::vector<std::shared_ptr<FakeOperation>> after;
   bool done = false;
 };
@@ -28,6 +35,7 @@ struct FakeGraph {
   struct Node {
     std::string name;
     FakeWork work;
+    FakeGates gates;
     std::vector<int> after;
   };
   std::vector<Node> nodes;
@@ -63,15 +71,17 @@ class FakeQueue {
   explicit FakeQueue(uint64_t seed) : random_(seed) {}
 
   // Puts work into the stream, or into the graph that is being captured from it.
-  CUresult Add(FakeStream& stream, const std::string& name, FakeWork work);
+  CUresult Add(FakeStream& stream, const std::string& name, FakeWork work, FakeGates gates = nullptr);
   CUresult Record(FakeStream& stream, FakeEvent& event);
   CUresult Wait(FakeStream& stream, FakeEvent& event);
   CUresult BeginCapture(FakeStream& stream);
   CUresult EndCapture(FakeStream& stream, FakeGraph* graph);
   CUresult Launch(FakeExecutable& executable, FakeStream& stream);
 
-  // Does work until this is done, or something fails: then nothing is left to do.
+  // Does work until this is done, or something fails: then nothing is left to do. Waits where nothing can be done.
   CUresult RunUntil(const std::shared_ptr<FakeOperation>& operation);
+  // The same without waiting: kErrorNotReady where nothing can be done.
+  CUresult RunTowards(const std::shared_ptr<FakeOperation>& operation);
   CUresult RunAll();
 
   // Whether the calling thread captures: calls that wait or allocate are then errors.
@@ -83,7 +93,8 @@ class FakeQueue {
 
  private:
   std::shared_ptr<FakeOperation> Push(const std::string& name, FakeWork work,
-                                      std::vector<std::shared_ptr<FakeOperation>> after);
+                                      std::vector<std::shared_ptr<FakeOperation>> after, FakeGate gate = nullptr);
+  CUresult Fail(CUresult result);
   CUresult RunOne();
 
   std::mt19937_64 random_;
