@@ -16,9 +16,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "ir/plan/plan.pb.h"
+#include "runtime/collective/groups.h"
 #include "runtime/device/device.h"
 #include "runtime/host/host_function.h"
 #include "runtime/library/library.h"
@@ -31,6 +33,7 @@ struct Memory {
   std::vector<std::byte*> arenas;         // by plan.arenas, where its space is; null: not needed by this program
   std::vector<const std::byte*> weights;  // by plan.weights, on the host
   std::vector<const Code*> code;          // by plan.code; null: of no use to the device
+  const collective::Groups* groups = nullptr;  // null: the plan has none
 };
 
 struct ExecutorOptions {
@@ -82,8 +85,14 @@ class Executor {
   absl::Status Finish();
   // The same for what was issued before `event` was recorded.
   absl::Status FinishAt(EventHandle event);
-  // Waits for all streams, after an error; whatever they say.
-  void Drain();
+  // After an error: ends the ranks' communicator, if the program has collectives, so that no rank waits for this one, and
+  // waits for all streams; whatever they say.
+  void GiveUp(const absl::Status& reason);
+  // Whether other ranks take part in the program.
+  bool has_ranks() const { return ranks_; }
+  // Waits for the stream; where other ranks take part, no longer than they have time, and no longer than they live. Not so
+  // the device's own Synchronize, nor copies to memory of the host that is not pinned.
+  absl::Status Await(StreamHandle stream);
 
   // Counters.
   const std::vector<Fallback>& fallbacks() const { return fallbacks_; }
@@ -102,10 +111,13 @@ class Executor {
     int host_tensors = 0;    // the first of this command's in host_tensors_
     int segment = -1;        // that it belongs to
     bool skipped = false;    // a wait for what is done anyway
-    // Of a copy.
+    // Of a copy, or what a collective copies.
     Device::Direction direction = Device::Direction::kWithin;
     bool uploads = false;    // a weight's bytes, to the device
     bool in_host = false;    // between places of the host
+    collective::Communicator* communicator = nullptr;  // of a collective; null: it is this rank's alone
+    int position = 0;
+    int64_t block_bytes = 0;
   };
   struct OperandPlace {
     int pointer;  // index into pointers_
@@ -131,6 +143,7 @@ class Executor {
   absl::Status PrepareLaunch(Step& step, const plan::Launch& launch, int operands, const Memory& memory);
   absl::Status PrepareLibraryCall(int index, const Memory& memory);
   absl::Status PrepareHostCall(Step& step);
+  absl::Status PrepareCollective(Step& step);
   absl::StatusOr<PreparedOp*> PrepareLibrary(const plan::LibraryOp& op, absl::Span<void* const> operands);
   absl::Status FindPlaces(Step& step);
   absl::Status CreateStreams();
@@ -144,7 +157,10 @@ class Executor {
   absl::Status RunStep(const Step& step);
   absl::Status RunLoop(int index);
   absl::Status RunHost(const Step& step);
-  absl::Status RunCopy(const Step& step, StreamHandle stream);
+  absl::Status RunCopy(const Step& step, void* to, const void* from, int64_t bytes, StreamHandle stream);
+  absl::Status RunCollective(const Step& step, void* const* operands, StreamHandle stream);
+  absl::Status AwaitEvent(EventHandle event);
+  absl::Status AwaitRanks(absl::FunctionRef<absl::StatusOr<bool>()> done);
   absl::StatusOr<bool> ReadCondition(int pointer);
   absl::Status Cancelled() const;
   StreamHandle StreamOf(int stream) const { return stream == 0 ? main_ : streams_[stream].get(); }
@@ -159,6 +175,8 @@ class Executor {
   const plan::Plan& plan_;
   const plan::Program& program_;
   const ExecutorOptions options_;
+  const collective::Groups* groups_ = nullptr;
+  bool ranks_ = false;  // commands wait for other ranks
   std::vector<std::byte*> planned_;
   std::vector<std::byte*> addresses_;
   std::vector<bool> written_;

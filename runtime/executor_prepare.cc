@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "ir/plan/collective.h"
 #include "runtime/executor.h"
 #include "runtime/tuner.h"
 
@@ -32,7 +33,7 @@ const char* KindName(const plan::Command& command) {
     case plan::Command::kLoop:
       return "loop";
     case plan::Command::kCollective:
-      return "collective";
+      return plan::Name(command.collective().kind());
     default:
       return "nothing";
   }
@@ -47,6 +48,9 @@ absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(Device& device, const
                                                            const ExecutorOptions& options) {
   std::unique_ptr<Executor> executor(new Executor(device, plan, program, options));
   if (absl::Status status = executor->ResolveBuffers(memory); !status.ok()) return status;
+  executor->groups_ = memory.groups;
+  executor->ranks_ =
+      memory.groups != nullptr && memory.groups->world() != nullptr && collective::Communicates(program);
   executor->steps_.resize(program.commands_size());
   for (int i = 0; i < program.commands_size(); ++i) {
     absl::Status status = executor->PrepareStep(i, memory);
@@ -100,7 +104,7 @@ absl::Status Executor::PrepareStep(int index, const Memory& memory) {
     case plan::Command::kHostCall:
       return PrepareHostCall(step);
     case plan::Command::kCollective:
-      return absl::UnimplementedError("this runtime has one rank: no collectives");
+      return PrepareCollective(step);
     case plan::Command::kCopy:
     case plan::Command::kFill:
     case plan::Command::kEventRecord:
@@ -121,7 +125,7 @@ absl::Status Executor::FindPlaces(Step& step) {
   const auto on_host = [&](int operand) {
     return buffer(operand).has_weight() || plan_.arenas(buffer(operand).arena()).space() == plan::Arena::HOST;
   };
-  if (step.command->has_copy()) {
+  if (step.command->has_copy() || step.command->collective().kind() == plan::Collective::ALL_SLICE) {
     const bool from = on_host(0), to = on_host(1);
     step.in_host = from && to;
     step.uploads = buffer(0).has_weight() && !to;
@@ -290,7 +294,7 @@ absl::Status Executor::AllocateStaging() {
   bool needed = false;
   for (const Step& step : steps_) {
     needed |= step.command->has_branch() || step.command->has_loop() || step.host != nullptr;
-    if (step.uploads) upload = std::max(upload, step.command->operands(0).length());
+    if (step.uploads) upload = std::max(upload, step.command->operands(1).length());
     if (step.host == nullptr) continue;
     for (int i = 0; i < step.command->operands_size(); ++i) {
       bytes = std::max(bytes, RoundUp(staged_at_[step.host_tensors + i] + step.command->operands(i).length()));

@@ -24,22 +24,17 @@ absl::Status Executor::Issue(StreamHandle stream, const std::atomic<bool>* cance
 }
 
 absl::Status Executor::Finish() {
-  absl::Status status = device_.Synchronize(main_);
+  absl::Status status = Await(main_);
   if (!status.ok()) status = AnnotateIssued(status);
   first_issued_ = last_issued_ = -1;
   return status;
 }
 
 absl::Status Executor::FinishAt(EventHandle event) {
-  absl::Status status = device_.SynchronizeEvent(event);
+  absl::Status status = AwaitEvent(event);
   if (!status.ok()) status = AnnotateIssued(status);
   first_issued_ = last_issued_ = -1;
   return status;
-}
-
-void Executor::Drain() {
-  for (const Resource& stream : streams_) device_.Synchronize(stream.get()).IgnoreError();
-  device_.Synchronize(main_).IgnoreError();
 }
 
 absl::Status Executor::Cancelled() const {
@@ -144,7 +139,7 @@ absl::Status Executor::IssueSegment(const Segment& segment, const std::function<
     if (absl::Status status = Cancelled(); !status.ok()) return status;
     absl::Status status = RunStep(steps_[i]);
     if (status.ok() && (options_.check_every_command || (after != nullptr && ended_))) {
-      status = device_.Synchronize(StreamOf(program_.commands(i).stream()));
+      status = Await(StreamOf(program_.commands(i).stream()));
     }
     if (!status.ok()) return Annotate(i, status);
     Note(i, i);
@@ -190,11 +185,13 @@ absl::Status Executor::RunStep(const Step& step) {
     case plan::Command::kLibraryCall:
       return step.library->Run(absl::MakeConstSpan(operands, static_cast<size_t>(command.operands_size())), stream);
     case plan::Command::kCopy:
-      return RunCopy(step, stream);
+      return RunCopy(step, operands[1], operands[0], command.operands(1).length(), stream);
     case plan::Command::kFill:
       return device_.Fill(operands[0], command.operands(0).length(), command.fill().pattern(), stream);
     case plan::Command::kHostCall:
       return RunHost(step);
+    case plan::Command::kCollective:
+      return RunCollective(step, operands, stream);
     case plan::Command::kEventRecord:
       return device_.is_host() ? absl::OkStatus()
                                : device_.Record(events_[command.event_record().event()].get(), stream);
@@ -206,14 +203,15 @@ absl::Status Executor::RunStep(const Step& step) {
   }
 }
 
-absl::Status Executor::RunCopy(const Step& step, StreamHandle stream) {
-  void* const* operands = pointers_.data() + step.first_operand;
-  const int64_t bytes = step.command->operands(1).length();
-  if (step.uploads) return uploader_->Upload(operands[1], operands[0], bytes, stream);
-  if (!step.in_host) return device_.Copy(operands[1], operands[0], bytes, step.direction, stream);
-  // What the device does may still read or write these places.
-  if (absl::Status status = device_.Synchronize(stream); !status.ok()) return status;
-  cpu::CopyBytes(static_cast<std::byte*>(operands[1]), static_cast<const std::byte*>(operands[0]), bytes);
+absl::Status Executor::RunCopy(const Step& step, void* to, const void* from, int64_t bytes, StreamHandle stream) {
+  if (!step.uploads && !step.in_host) return device_.Copy(to, from, bytes, step.direction, stream);
+  // The uploader waits for its memory, and so for what is in the stream, which may be other ranks' work. Between places of
+  // the host the device's work must be done: it may read or write there.
+  if (ranks_ || step.in_host) {
+    if (absl::Status status = Await(stream); !status.ok()) return status;
+  }
+  if (step.uploads) return uploader_->Upload(to, from, bytes, stream);
+  cpu::CopyBytes(static_cast<std::byte*>(to), static_cast<const std::byte*>(from), bytes);
   return absl::OkStatus();
 }
 

@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "ir/plan/collective.h"
 #include "ir/plan/validator.h"
 #include "runtime/arenas.h"
+#include "runtime/collective/await.h"
 
 namespace plimsoll::runtime {
 namespace {
@@ -33,11 +35,22 @@ absl::StatusOr<std::shared_ptr<const Program>> Program::Load(const std::string& 
   plan::ReadOptions read;
   read.defer_weights = !options.verify_weights;
   auto artefact = plan::ReadArtefact(path, read);
-  if (!artefact.ok()) return artefact.status();
+  if (!artefact.ok()) {
+    if (options.communicator != nullptr) options.communicator->Abort(artefact.status());
+    return artefact.status();
+  }
   return Load(*std::move(artefact), options);
 }
 
 absl::StatusOr<std::shared_ptr<const Program>> Program::Load(plan::Artefact artefact, const LoadOptions& options) {
+  auto program = LoadForRank(std::move(artefact), options);
+  // Other ranks may be waiting for this one.
+  if (!program.ok() && options.communicator != nullptr) options.communicator->Abort(program.status());
+  return program;
+}
+
+absl::StatusOr<std::shared_ptr<const Program>> Program::LoadForRank(plan::Artefact artefact,
+                                                                    const LoadOptions& options) {
   std::shared_ptr<Program> program(new Program(std::move(artefact)));
   const plan::Plan& plan = program->plan();
   if (absl::Status status = plan::Validate(plan, program->artefact_.member_info()); !status.ok()) return status;
@@ -48,6 +61,7 @@ absl::StatusOr<std::shared_ptr<const Program>> Program::Load(plan::Artefact arte
     program->device_ = *std::move(device);
   }
   if (absl::Status status = program->device_->CheckTarget(plan.target()); !status.ok()) return status;
+  if (absl::Status status = program->CheckRanks(options); !status.ok()) return status;
   program->executor_options_.graphs = options.graphs;
   program->executor_options_.check_every_command = options.check_every_command;
   program->executor_options_.tune = options.tune;
@@ -62,9 +76,40 @@ absl::Status Program::LoadOnDevice(const LoadOptions& options) {
   if (absl::Status status = AllocateMemory(options); !status.ok()) return status;  // before gigabytes are read
   if (absl::Status status = LocateWeights(options); !status.ok()) return status;
   if (absl::Status status = OpenCode(); !status.ok()) return status;
+  if (absl::Status status = MakeGroups(options); !status.ok()) return status;
   if (absl::Status status = MeasureReserve(); !status.ok()) return status;
   if (absl::Status status = RunLoadProgram(); !status.ok()) return status;
   return MeasureReserve();
+}
+
+absl::Status Program::CheckRanks(const LoadOptions& options) const {
+  const int ranks = plan::RankCount(plan());
+  const collective::Communicator* communicator = options.communicator.get();
+  if (communicator == nullptr && ranks == 1) return absl::OkStatus();
+  if (communicator == nullptr) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the plan is for ", ranks, " ranks: each loads it with its end of a communicator (LoadOptions::communicator)"));
+  }
+  if (communicator->size() != ranks) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the plan is for ", ranks, " ranks, the communicator joins ", communicator->size()));
+  }
+  if (communicator->is_host() == device_->is_host()) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("the plan runs on ", device_->name(), ", the communicator joins ",
+                   communicator->is_host() ? "threads of the CPU" : "GPUs"));
+}
+
+absl::Status Program::MakeGroups(const LoadOptions& options) {
+  if (plan().groups_size() == 0 && options.communicator == nullptr) return absl::OkStatus();
+  if (options.communicator != nullptr) {
+    if (absl::Status status = CompareWithOtherRanks(*options.communicator); !status.ok()) return status;
+  }
+  auto groups = collective::Groups::Create(plan(), options.communicator);
+  if (!groups.ok()) return groups.status();
+  groups_ = *std::move(groups);
+  memory_.groups = groups_.get();
+  return absl::OkStatus();
 }
 
 absl::Status Program::CheckMemory(const LoadOptions& options) const {
@@ -207,12 +252,63 @@ absl::Status Program::RunLoadProgram() {
     absl::Status status = (*executor)->Issue((*executor)->stream(), nullptr, &give_back, /*ended=*/false);
     if (status.ok()) status = (*executor)->Finish();
     if (!status.ok()) {
-      (*executor)->Drain();
+      (*executor)->GiveUp(status);
       return status;
     }
   }
   for (int i = 0; i < plan().weights_size(); ++i) {
     if (!keep[i]) store_->DontNeed(i);
+  }
+  return absl::OkStatus();
+}
+
+bool Program::TakeRanks() const { return !ranks_taken_.exchange(true); }
+
+void Program::EndRanks(const absl::Status& reason) const {
+  if (groups_ != nullptr && groups_->world() != nullptr) groups_->world()->Abort(reason);
+}
+
+absl::Status Program::CompareWithOtherRanks(collective::Communicator& world) const {
+  uint64_t mine = 0;
+  for (const auto& [name, member] : artefact_.members()) {
+    if (name == plan::kWeightsMember) continue;
+    mine = mine * 0x9E3779B97F4A7C15u + member.crc32;
+  }
+  // Where the device is, for this once: what each has, and behind it this rank's own.
+  const int64_t others = world.size() * static_cast<int64_t>(sizeof(mine));
+  const int64_t bytes = others + static_cast<int64_t>(sizeof(mine));
+  auto there = device_->Allocate(bytes, 256);
+  if (!there.ok()) return there.status();
+  auto here = device_->AllocateHost(bytes);
+  if (!here.ok()) return here.status();
+  auto stream = device_->CreateStream();
+  if (!stream.ok()) return stream.status();
+  std::memcpy(here->data + others, &mine, sizeof(mine));
+  plan::Collective gather;
+  gather.set_kind(plan::Collective::ALL_GATHER);
+  gather.set_dtype(plan::U64);
+  absl::Status status = device_->Copy(there->data, here->data, bytes, Device::Direction::kIn, stream->get());
+  if (status.ok()) status = world.Run(gather, there->data + others, there->data, 1, stream->get());
+  if (status.ok()) {
+    status = collective::Await(world.timeout(), "comparing the ranks' plans", [&]() -> absl::StatusOr<bool> {
+      absl::StatusOr<bool> done = device_->IsDone(stream->get());
+      if (!done.ok()) return done;
+      if (absl::Status failed = *done ? world.CheckDone() : world.Check(); !failed.ok()) return failed;
+      return done;
+    });
+  }
+  if (status.ok()) {
+    status = device_->Copy(here->data, there->data, others, Device::Direction::kOut, stream->get());
+    if (status.ok()) status = device_->Synchronize(stream->get());
+  }
+  if (!status.ok()) {
+    world.Abort(status);  // before the memory goes, which waits for the stream
+    return status;
+  }
+  for (int rank = 0; rank < world.size(); ++rank) {
+    if (std::memcmp(here->data + rank * sizeof(mine), &mine, sizeof(mine)) == 0) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat("rank ", rank, " has loaded another plan than rank ", world.rank(), ": all load the same file"));
   }
   return absl::OkStatus();
 }

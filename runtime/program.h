@@ -23,6 +23,10 @@ struct LoadOptions {
   int64_t memory_limit_bytes = -1;
   // What to run on; null: the device of this machine that the plan is for.
   std::shared_ptr<Device> device;
+  // The ranks of a plan for several, each of which loads it, at the same time, with its own end. Loading and creating a
+  // session wait for the others; a load, a session's creation or a run that fails or is cancelled ends the communicator
+  // for all of them. Null for plans for one rank.
+  std::shared_ptr<collective::Communicator> communicator;
   // CUDA: the caller's device memory, for the parameters and the first session, in place of memory of the program's
   // own. As large as Program::RequiredBytes says; outlives program and sessions.
   void* memory = nullptr;
@@ -47,7 +51,8 @@ class Program {
   // Validates the plan, opens weights and kernels, and runs the load program. kDataLoss where the artefact is damaged
   // or the plan breaks a constraint, kNotFound where weights are missing, kResourceExhausted where the plan's peak is
   // more than the memory at hand, or with what driver and libraries took more than the plan's budget;
-  // kFailedPrecondition where this CPU or GPU cannot run it, kUnavailable where there is no GPU.
+  // kFailedPrecondition where this CPU or GPU cannot run it, where the communicator's ranks are not as many as the plan's, or
+  // have loaded another plan; kUnavailable where there is no GPU.
   static absl::StatusOr<std::shared_ptr<const Program>> Load(const std::string& path, const LoadOptions& options = {});
   static absl::StatusOr<std::shared_ptr<const Program>> Load(plan::Artefact artefact, const LoadOptions& options = {});
 
@@ -71,7 +76,13 @@ class Program {
 
   explicit Program(plan::Artefact artefact) : artefact_(std::move(artefact)) {}
 
+  static absl::StatusOr<std::shared_ptr<const Program>> LoadForRank(plan::Artefact artefact,
+                                                                    const LoadOptions& options);
+  absl::Status CheckRanks(const LoadOptions& options) const;
   absl::Status LoadOnDevice(const LoadOptions& options);
+  absl::Status MakeGroups(const LoadOptions& options);
+  // kFailedPrecondition where another rank has another plan or other code.
+  absl::Status CompareWithOtherRanks(collective::Communicator& world) const;
   absl::Status CheckMemory(const LoadOptions& options) const;
   absl::Status OpenCode();
   absl::Status LocateWeights(const LoadOptions& options);
@@ -79,6 +90,11 @@ class Program {
   absl::Status RunLoadProgram();
   // Looks at what driver and libraries have taken by now; kResourceExhausted where that breaks the plan's budget.
   absl::Status MeasureReserve() const;
+  // Ranks pair what their sessions run by the order alone: one session at a time, where they do. False: there is one.
+  bool TakeRanks() const;
+  void ReturnRanks() const { ranks_taken_.store(false); }
+  // Tells the other ranks, and what waits for them here.
+  void EndRanks(const absl::Status& reason) const;
   // The place of the first session's arenas, if no session has it; and back.
   std::byte* TakeSessionPlace() const;
   void ReturnSessionPlace() const { session_place_taken_.store(false); }
@@ -94,6 +110,7 @@ class Program {
   Block host_block_;  // the PARAMETERS arenas of the host
   // Copies of weights that lie where the plan's alignment does not hold.
   std::vector<Block> realigned_;
+  std::unique_ptr<collective::Groups> groups_;
   Memory memory_;
   int64_t mapped_weight_bytes_ = 0;
   int64_t parameters_bytes_ = 0;
@@ -102,6 +119,7 @@ class Program {
   int64_t callers_bytes_ = 0;
   mutable std::atomic<int64_t> measured_reserve_{-1};
   mutable std::atomic<bool> session_place_taken_{false};
+  mutable std::atomic<bool> ranks_taken_{false};
 };
 
 }  // namespace plimsoll::runtime

@@ -1,5 +1,6 @@
 #include "runtime/session.h"
 
+#include <algorithm>
 #include <functional>
 #include <utility>
 
@@ -10,8 +11,23 @@ namespace plimsoll::runtime {
 
 absl::StatusOr<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const Program> program) {
   std::unique_ptr<Session> session(new Session(std::move(program)));
-  if (absl::Status status = session->Prepare(); !status.ok()) return status;
-  return session;
+  absl::Status status = session->TakeRanks();
+  if (!status.ok()) return status;
+  status = session->Prepare();
+  if (status.ok()) return session;
+  if (session->has_ranks_) session->program_->EndRanks(status);  // others may be waiting for this one
+  return status;
+}
+
+absl::Status Session::TakeRanks() {
+  const collective::Groups* groups = program_->groups_.get();
+  if (groups == nullptr || groups->world() == nullptr || !collective::Communicates(program_->plan().run())) {
+    return absl::OkStatus();
+  }
+  has_ranks_ = program_->TakeRanks();
+  if (has_ranks_) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      "a program whose ranks meet in its run has one session at a time, and it has one");
 }
 
 absl::Status Session::Prepare() {
@@ -50,9 +66,12 @@ absl::Status Session::Prepare() {
 Session::~Session() {
   {
     DeviceScope scope(device_, program_->plan().target());
-    if (pending_) device_.SynchronizeEvent(done_.get()).IgnoreError();
+    if (pending_) {
+      if (absl::Status status = executor_->FinishAt(done_.get()); !status.ok()) executor_->GiveUp(status);
+    }
     executor_.reset();
   }
+  if (has_ranks_) program_->ReturnRanks();
   if (has_program_place_) program_->ReturnSessionPlace();
 }
 
@@ -75,7 +94,19 @@ absl::Status Session::CopyIn(StreamHandle stream) {
   return absl::OkStatus();
 }
 
+void Session::Cancel() {
+  cancelled_.store(true, std::memory_order_relaxed);
+  // The run may be waiting for another rank.
+  if (has_ranks_ && running_.load()) program_->EndRanks(absl::CancelledError("the run was cancelled"));
+}
+
 absl::Status Session::CopyOut(StreamHandle stream) {
+  const bool waits = std::any_of(outputs_.begin(), outputs_.end(), [](const Port& port) {
+    return port.copied && port.place == Device::Place::kHost;
+  });
+  if (executor_->has_ranks() && waits) {
+    if (absl::Status status = executor_->Finish(); !status.ok()) return status;
+  }
   for (const Port& port : outputs_) {
     if (!port.copied) continue;
     const auto direction = port.place == Device::Place::kDevice ? Device::Direction::kWithin : Device::Direction::kOut;
@@ -124,7 +155,7 @@ absl::Status Session::Run(const std::function<void(int)>& after) {
     DeviceScope scope(device_, program_->plan().target());
     status = Issue(executor_->stream(), &after);
     if (status.ok()) status = executor_->Finish();
-    if (!status.ok()) executor_->Drain();
+    if (!status.ok()) executor_->GiveUp(status);
     pending_ = false;
   }
   running_.store(false, std::memory_order_release);
@@ -158,7 +189,7 @@ absl::Status Session::RunAsync(StreamHandle stream) {
     status = Issue(stream, nullptr);
     if (status.ok()) status = device_.Record(done_.get(), stream);
     pending_ = status.ok();
-    if (!status.ok()) executor_->Drain();
+    if (!status.ok()) executor_->GiveUp(status);
   }
   running_.store(false, std::memory_order_release);
   return status;
@@ -172,6 +203,7 @@ absl::Status Session::Wait() {
   if (pending_) {
     DeviceScope scope(device_, program_->plan().target());
     status = executor_->FinishAt(done_.get());
+    if (!status.ok() && has_ranks_) executor_->GiveUp(status);
     pending_ = false;
   }
   running_.store(false, std::memory_order_release);

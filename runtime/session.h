@@ -38,6 +38,8 @@ class Session {
     bool on_device = false;          // bound memory of a GPU: an address that the host must not look at
   };
 
+  // Where ranks meet in the run program, a program has one session at a time (kFailedPrecondition), and creating one waits
+  // for the other ranks to do the same.
   // The first session of a program on a GPU has its arenas in the program's block of memory, others allocate theirs:
   // kResourceExhausted, with program and other sessions as usable as before, where there is not that much.
   static absl::StatusOr<std::unique_ptr<Session>> Create(std::shared_ptr<const Program> program);
@@ -80,6 +82,9 @@ class Session {
 
   // Executes the plan. Errors name the command and the ONNX node; what outputs hold is then undefined, and the session
   // may run again. kCancelled after Cancel.
+  // Where other ranks take part, all run equally often, in the same order. An error of one ends the run on all: theirs is
+  // kAborted, or kDeadlineExceeded where nobody could tell them. No session of these programs runs again: load the plan
+  // anew, with a new communicator.
   absl::Status Run();
   // The same, calling `after(i)` when command i of the run program, or the branch or loop that it begins, has ended. On
   // a GPU the host then waits for each command.
@@ -96,8 +101,8 @@ class Session {
   absl::Status Wait();
 
   // From any thread: the run in progress ends with kCancelled at the next command or, on a GPU, before the next part of
-  // it is put into the stream. What is in the stream is waited for. No effect where nothing runs.
-  void Cancel() { cancelled_.store(true, std::memory_order_relaxed); }
+  // it is put into the stream. What is in the stream is waited for, but for other ranks. No effect where nothing runs.
+  void Cancel();
 
   int64_t arena_bytes() const { return arena_bytes_; }
   // Library calls that the plan's own kernels compute, because the library is not there or cannot.
@@ -121,6 +126,7 @@ class Session {
   explicit Session(std::shared_ptr<const Program> program)
       : program_(std::move(program)), device_(program_->device()) {}
 
+  absl::Status TakeRanks();
   absl::Status Prepare();
   absl::Status MakePorts();
   absl::Status CheckDims(const Port& port, absl::Span<const int64_t> dims) const;
@@ -144,6 +150,7 @@ class Session {
   Block block_;       // the arenas, where they are not in the program's block
   Block host_block_;  // the arenas of the host
   bool has_program_place_ = false;
+  bool has_ranks_ = false;  // the program's one session that meets other ranks
   int64_t arena_bytes_ = 0;
   std::unique_ptr<Executor> executor_;
   std::vector<Port> inputs_;

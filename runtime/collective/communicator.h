@@ -39,8 +39,11 @@ class Communicator {
   virtual absl::Status Run(const plan::Collective& collective, const void* source, void* destination, int64_t elements,
                            StreamHandle stream) = 0;
 
-  // What has gone wrong with collectives that are in streams, or with the communicator.
+  // What has gone wrong with collectives that are in streams, or with the communicator: on this rank or another.
   virtual absl::Status Check() = 0;
+  // Asked when streams have done their work: not OK where it ended because this end was aborted, and gave nothing. What
+  // other ranks have done since is no matter.
+  virtual absl::Status CheckDone() = 0;
 
   // Ends the communicator, with all that were split from it and that it was split from: whoever waits in it, or comes
   // to it, on whatever rank, gets an error at once or (over NCCL) when its time is over. `reason` is why, for the

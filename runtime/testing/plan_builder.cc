@@ -147,6 +147,41 @@ void PlanBuilder::Fill(plan::Program& program, int to, const std::string& patter
   Add(program, "fill", {}, {to}).mutable_fill()->set_pattern(pattern);
 }
 
+int PlanBuilder::AddGroup(const std::string& name, int part_size, const std::vector<int>& ranks) {
+  plan::Group* group = plan().add_groups();
+  group->set_name(name);
+  group->set_part_size(part_size);
+  group->mutable_ranks()->Assign(ranks.begin(), ranks.end());
+  return plan().groups_size() - 1;
+}
+
+plan::Command& PlanBuilder::Collective(plan::Program& program, const plan::Collective& collective, int from, int to) {
+  plan::Command& command = Add(program, program.buffers(to).name(), {from}, {to});
+  *command.mutable_collective() = collective;
+  return command;
+}
+
+plan::Collective PlanBuilder::MakeCollective(plan::Collective::Kind kind, int group, plan::DataType dtype,
+                                             plan::Collective::Reduction reduction) {
+  plan::Collective collective;
+  collective.set_kind(kind);
+  collective.set_group(group);
+  collective.set_dtype(dtype);
+  collective.set_reduction(reduction);
+  return collective;
+}
+
+void PlanBuilder::Order(plan::Program& program, int from, int stream) {
+  const int event = program.events();
+  program.set_events(event + 1);
+  plan::Command* record = program.add_commands();
+  record->set_stream(from);
+  record->mutable_event_record()->set_event(event);
+  plan::Command* wait = program.add_commands();
+  wait->set_stream(stream);
+  wait->mutable_event_wait()->set_event(event);
+}
+
 void PlanBuilder::Input(const std::string& name, int buffer) {
   plan::Binding* binding = plan().mutable_signature()->add_inputs();
   binding->set_name(name);

@@ -47,6 +47,16 @@ class PlanBuilder {
   void Copy(plan::Program& program, int from, int to);
   void Fill(plan::Program& program, int to, const std::string& pattern);
 
+  // A partition of the plan's ranks, part after part; returns its index.
+  int AddGroup(const std::string& name, int part_size, const std::vector<int>& ranks);
+  // Of whole buffers; `collective` says the rest.
+  plan::Command& Collective(plan::Program& program, const plan::Collective& collective, int from, int to);
+  static plan::Collective MakeCollective(
+      plan::Collective::Kind kind, int group, plan::DataType dtype,
+      plan::Collective::Reduction reduction = plan::Collective::REDUCTION_UNSPECIFIED);
+  // Commands of `stream` that come later wait for those of `from` that came before.
+  void Order(plan::Program& program, int from, int stream);
+
   void Input(const std::string& name, int buffer);
   void Output(const std::string& name, int buffer);
 

@@ -64,6 +64,8 @@ class LocalCommunicator : public Communicator {
     return meeting_->ending().For(meeting_->world_rank(position_));
   }
 
+  absl::Status CheckDone() override { return absl::OkStatus(); }  // Run has told
+
   void Abort(const absl::Status& reason) override {
     const std::lock_guard lock(meeting_->ending().mutex);
     meeting_->ending().End(meeting_->world_rank(position_), reason);

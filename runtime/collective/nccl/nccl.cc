@@ -111,6 +111,11 @@ class Family {
     return ToStatus(*api_, state, "a collective", comm);
   }
 
+  absl::Status CheckDone() {
+    const std::lock_guard lock(mutex_);
+    return reason_;
+  }
+
   void Add(Comm comm) {
     const std::lock_guard lock(mutex_);
     comms_.push_back(comm);
@@ -236,6 +241,7 @@ class NcclCommunicator : public Communicator {
   }
 
   absl::Status Check() override { return family_->Check(comm_); }
+  absl::Status CheckDone() override { return family_->CheckDone(); }
   void Abort(const absl::Status& reason) override { family_->Abort(reason); }
 
  private:
