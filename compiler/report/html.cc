@@ -148,6 +148,7 @@ std::string PlanPage(const plan::Plan& plan) {
       "<section class=card><h2>The arena</h2><p>Each box is a buffer: its place in the arena over the commands during which it is alive. Point "
       "at one for its name.</p>", ArenaPicture(plan), "</section>",
       "<section class=card><h2>Biggest tensors</h2><div class=scroll>", BiggestTensors(plan), "</div></section>",
+      plan.groups_size() == 0 ? "" : absl::StrCat("<section class=card><h2>Ranks</h2>", Ranks(plan), "</section>"),
       "<section class=card><h2>Signature</h2>", Signature(plan), "</section>",
       "<section class=card><h2>Commands</h2><div class=scroll>", Commands(plan), "</div></section></main></html>\n");
 }

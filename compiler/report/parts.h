@@ -17,6 +17,7 @@ const char* CommandKind(const plan::Command& command);
 std::string TimelinePicture(const plan::Plan& plan);  // SVG
 std::string ArenaPicture(const plan::Plan& plan);     // SVG
 std::string BiggestTensors(const plan::Plan& plan);   // table
+std::string Ranks(const plan::Plan& plan);            // tables: groups, collectives
 std::string Commands(const plan::Plan& plan);         // table
 
 // A y axis of bytes from 0 to `top` at the left of a picture of this geometry, with a grid.

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "compiler/report/parts.h"
+#include "ir/plan/collective.h"
 #include "ir/plan/types.h"
 
 namespace plimsoll::report {
@@ -13,8 +14,9 @@ namespace {
 constexpr size_t kBiggest = 40;
 constexpr int kMostCommands = 5000;
 
-std::string Detail(const plan::Command& command) {
+std::string Detail(const plan::Plan& plan, const plan::Command& command) {
   if (command.has_launch()) return absl::StrCat(command.launch().symbol(), ", ", command.launch().tiles(), " tiles");
+  if (command.has_collective()) return plan::ToString(plan, command.collective());
   if (command.has_host_call()) return command.host_call().function();
   if (!command.has_library_call()) return "";
   const plan::LibraryOp& op = command.library_call().op();
@@ -45,6 +47,21 @@ std::string BiggestTensors(const plan::Plan& plan) {
   return html + "</table>";
 }
 
+std::string Ranks(const plan::Plan& plan) {
+  std::string html = absl::StrCat("<p>", plan::RankCount(plan), " ranks run this plan together, each on a device of its own.</p>",
+                                  "<table><tr><th>group<th class=n>parts<th class=n>ranks each</tr>");
+  for (const plan::Group& group : plan.groups()) {
+    absl::StrAppend(&html, "<tr><td>", Escape(group.name()), "<td class=n>", group.ranks_size() / group.part_size(), "<td class=n>",
+                    group.part_size(), "</tr>");
+  }
+  absl::StrAppend(&html, "</table><table><tr><th>collective<th>reduction<th>group<th class=n>commands<th class=n>bytes a run</tr>");
+  for (const plan::CollectiveUse& use : plan::CollectivesOf(plan.run())) {
+    absl::StrAppend(&html, "<tr><td>", plan::Name(use.kind), "<td>", plan::Reduces(use.kind) ? plan::Name(use.reduction) : "", "<td>",
+                    Escape(plan.groups(use.group).name()), "<td class=n>", use.commands, "<td class=n>", use.bytes, "</tr>");
+  }
+  return html + "</table>";
+}
+
 std::string Commands(const plan::Plan& plan) {
   std::string html = "<table><tr><th class=n>#<th>kind<th>what<th>node<th class=n>bytes touched<th class=n>FLOP</tr>";
   const int shown = std::min(plan.run().commands_size(), kMostCommands);
@@ -52,7 +69,7 @@ std::string Commands(const plan::Plan& plan) {
     const plan::Command& command = plan.run().commands(i);
     int64_t bytes = 0;
     for (const plan::Operand& operand : command.operands()) bytes += operand.length();
-    absl::StrAppend(&html, "<tr><td class=n>", i, "<td>", CommandKind(command), "<td>", Escape(Detail(command)), "<td>",
+    absl::StrAppend(&html, "<tr><td class=n>", i, "<td>", CommandKind(command), "<td>", Escape(Detail(plan, command)), "<td>",
                     Escape(command.node()), "<td class=n>", bytes, "<td class=n>", absl::StrFormat("%.3g", command.flops()), "</tr>");
   }
   absl::StrAppend(&html, "</table>");

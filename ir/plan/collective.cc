@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
+
 namespace plimsoll::plan {
 
 const char* Name(Collective::Kind kind) {
@@ -85,6 +87,29 @@ int TargetOf(const Collective& collective, int source) {
     if (pair.source() == source) return pair.target();
   }
   return -1;
+}
+
+std::string ToString(const Plan& plan, const Collective& collective) {
+  return absl::StrCat(Name(collective.kind()), Reduces(collective.kind()) ? " " : "",
+                      Reduces(collective.kind()) ? Name(collective.reduction()) : "", " along '",
+                      plan.groups(collective.group()).name(), "'");
+}
+
+std::vector<CollectiveUse> CollectivesOf(const Program& program) {
+  std::vector<CollectiveUse> uses;
+  for (const Command& command : program.commands()) {
+    if (!command.has_collective()) continue;
+    const Collective& collective = command.collective();
+    auto use = std::find_if(uses.begin(), uses.end(), [&](const CollectiveUse& u) {
+      return u.kind == collective.kind() && u.reduction == collective.reduction() && u.group == collective.group();
+    });
+    if (use == uses.end()) {
+      use = uses.insert(uses.end(), {collective.kind(), collective.reduction(), collective.group(), 0, 0});
+    }
+    ++use->commands;
+    use->bytes += std::max(command.operands(0).length(), command.operands(1).length());
+  }
+  return uses;
 }
 
 }  // namespace plimsoll::plan

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "ir/plan/plan.pb.h"
 
@@ -30,5 +32,19 @@ int PlaceOf(const Group& group, int rank);
 // The position whose block position `target` gets by a PERMUTE, or sends to; -1: none.
 int SourceOf(const Collective& collective, int target);
 int TargetOf(const Collective& collective, int source);
+
+// "all_reduce sum along 'tensor'".
+std::string ToString(const Plan& plan, const Collective& collective);
+
+// The program's collectives of one kind, reduction and group, for reports.
+struct CollectiveUse {
+  Collective::Kind kind = Collective::KIND_UNSPECIFIED;
+  Collective::Reduction reduction = Collective::REDUCTION_UNSPECIFIED;
+  int group = 0;
+  int commands = 0;
+  int64_t bytes = 0;  // of the larger operand of each, together
+};
+// In the order of their first commands.
+std::vector<CollectiveUse> CollectivesOf(const Program& program);
 
 }  // namespace plimsoll::plan

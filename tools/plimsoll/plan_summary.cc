@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "ir/plan/collective.h"
 #include "ir/plan/types.h"
 #include "tools/plimsoll/text.h"
 
@@ -11,7 +12,7 @@ namespace plimsoll::cli {
 namespace {
 
 struct Counts {
-  int launches = 0, library_calls = 0, host_calls = 0, others = 0;
+  int launches = 0, library_calls = 0, host_calls = 0, collectives = 0, others = 0;
 };
 
 Counts CountCommands(const plan::Program& program) {
@@ -20,6 +21,7 @@ Counts CountCommands(const plan::Program& program) {
     if (command.has_launch()) ++counts.launches;
     else if (command.has_library_call()) ++counts.library_calls;
     else if (command.has_host_call()) ++counts.host_calls;
+    else if (command.has_collective()) ++counts.collectives;
     else ++counts.others;
   }
   return counts;
@@ -91,7 +93,8 @@ Json PlanJson(const plan::Plan& plan) {
   json["binding_tensor"] = certificate.binding_tensor();
   json["host_bytes"] = certificate.host_bytes();
   const Counts run = CountCommands(plan.run());
-  json["commands"] = {{"kernels", run.launches}, {"library_calls", run.library_calls}, {"host_calls", run.host_calls}, {"others", run.others}};
+  json["commands"] = {{"kernels", run.launches}, {"library_calls", run.library_calls}, {"host_calls", run.host_calls},
+                      {"collectives", run.collectives}, {"others", run.others}};
   json["host_calls"] = Json::array();
   for (const plan::Command& command : plan.run().commands()) {
     if (!command.has_host_call()) continue;
@@ -100,6 +103,16 @@ Json PlanJson(const plan::Plan& plan) {
   json["recomputed"] = {{"operations", certificate.recomputed_operations()},
                         {"flops", certificate.recomputed_flops()},
                         {"flops_increase", FlopsIncrease(plan)}};
+  json["ranks"] = plan::RankCount(plan);
+  json["groups"] = Json::array();
+  for (const plan::Group& group : plan.groups()) {
+    json["groups"].push_back({{"name", group.name()}, {"parts", group.ranks_size() / group.part_size()}, {"part_size", group.part_size()}});
+  }
+  json["collectives"] = Json::array();
+  for (const plan::CollectiveUse& use : plan::CollectivesOf(plan.run())) {
+    json["collectives"].push_back({{"kind", plan::Name(use.kind)}, {"group", plan.groups(use.group).name()}, {"commands", use.commands}, {"bytes", use.bytes}});
+    if (plan::Reduces(use.kind)) json["collectives"].back()["reduction"] = plan::Name(use.reduction);
+  }
   json["streams"] = std::max(1, plan.run().streams());
   json["load_commands"] = plan.load().commands_size();
   return json;
@@ -116,12 +129,22 @@ std::string PlanText(const plan::Plan& plan) {
     absl::StrAppend(&text, "output    ", binding.name(), "  ", plan::ToString(binding.type()), "\n");
   }
   const Counts run = CountCommands(plan.run());
-  absl::StrAppendFormat(&text, "commands  %d kernels, %d library calls, %d host calls, %d others; %d at load\n", run.launches,
-                        run.library_calls, run.host_calls, run.others, plan.load().commands_size());
+  absl::StrAppendFormat(&text, "commands  %d kernels, %d library calls, %d host calls, %s%d others; %d at load\n",
+                        run.launches, run.library_calls, run.host_calls,
+                        run.collectives > 0 ? absl::StrCat(run.collectives, " collectives, ") : "", run.others, plan.load().commands_size());
   // On a GPU each is a stop: operands go to the host and back.
   for (const plan::Command& command : plan.run().commands()) {
     if (plan.target().kind() != plan::Target::CUDA || !command.has_host_call()) continue;
     absl::StrAppend(&text, "on host   ", command.host_call().function(), " of node ", command.node(), "\n");
+  }
+  if (plan::RankCount(plan) > 1) absl::StrAppend(&text, "ranks     ", plan::RankCount(plan), "\n");
+  for (const plan::Group& group : plan.groups()) {
+    absl::StrAppend(&text, "group     '", group.name(), "': ", group.ranks_size() / group.part_size(), " parts of ", group.part_size(), "\n");
+  }
+  for (const plan::CollectiveUse& use : plan::CollectivesOf(plan.run())) {
+    absl::StrAppend(&text, "together  ", plan::Name(use.kind), plan::Reduces(use.kind) ? " " : "",
+                    plan::Reduces(use.kind) ? plan::Name(use.reduction) : "", " along '", plan.groups(use.group).name(), "': ", use.commands,
+                    " commands, ", FormatBytes(use.bytes), "\n");
   }
   if (plan.run().streams() > 1) {
     absl::StrAppend(&text, "streams   ", plan.run().streams(), ", ", plan.run().events(), " events\n");
