@@ -2,9 +2,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <atomic>
+#include <barrier>
 #include <memory>
+#include <string>
+#include <thread>
 
 #include "gtest/gtest.h"
+#include "runtime/collective/local/local.h"
 #include "runtime/program.h"
 #include "runtime/session.h"
 #include "runtime/testing/plan_builder.h"
@@ -77,6 +81,48 @@ TEST(AllocationTest, RunAllocatesNothing) {
   EXPECT_EQ(allocations.load() - before, 0);
   std::free(std::malloc(1));
   EXPECT_GT(allocations.load(), before);  // the count counts
+}
+
+TEST(AllocationTest, CollectivesOfRanksAllocateNothing) {
+  constexpr int kRanks = 2;
+  PlanBuilder b;
+  b.UseKernels(TEST_KERNELS, {"twice"});
+  b.plan().set_ranks(kRanks);
+  const int all = b.AddGroup("all", kRanks, {0, 1});
+  const auto type = Type(plan::F32, {1 << 16});
+  const int x = b.AddBuffer(b.run(), "x", type), h = b.AddBuffer(b.run(), "h", type);
+  const int y = b.AddBuffer(b.run(), "y", type), z = b.AddBuffer(b.run(), "z", type);
+  b.Launch(b.run(), "twice", 1 << 14, {x}, {h});
+  b.Collective(b.run(),
+               PlanBuilder::MakeCollective(plan::Collective::ALL_REDUCE, all, plan::F32, plan::Collective::SUM), h, y);
+  b.Collective(b.run(), PlanBuilder::MakeCollective(plan::Collective::ALL_TO_ALL, all, plan::F32), y, z);
+  b.Input("x", x);
+  b.Output("z", z);
+  const absl::StatusOr<std::string> bytes = b.Serialize();
+  ASSERT_TRUE(bytes.ok());
+  const collective::LocalWorld world(kRanks);
+  std::barrier together(kRanks);
+  std::atomic<int64_t> before{0}, after{0};
+  const auto rank = [&](int number) {
+    LoadOptions options;
+    options.communicator = world.communicator(number);
+    auto program = Program::Load(*plan::ReadArtefactFromMemory(*bytes), options);
+    ASSERT_TRUE(program.ok()) << program.status();
+    auto session = Session::Create(*program);
+    ASSERT_TRUE(session.ok()) << session.status();
+    ASSERT_TRUE((*session)->Run().ok());
+    together.arrive_and_wait();
+    before = allocations.load();
+    together.arrive_and_wait();
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE((*session)->Run().ok());
+    together.arrive_and_wait();
+    after = allocations.load();
+    together.arrive_and_wait();
+  };
+  std::thread other(rank, 1);
+  rank(0);
+  other.join();
+  EXPECT_EQ(after - before, 0);
 }
 
 }  // namespace

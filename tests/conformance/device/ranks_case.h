@@ -60,8 +60,7 @@ class RanksTest : public ::testing::TestWithParam<std::string> {
       return;
     }
     cuda::testing::FakeOptions options;
-    options.parameters = CudaParameters;
-    gpus_ = std::make_unique<collective::nccl::RanksOnFakeGpus>(ranks, RunCudaKernel, options);
+    gpus_ = std::make_unique<collective::nccl::RanksOnFakeGpus>(ranks, kernels_, options);
     ends_ = gpus_->Join(timeout);
   }
   void Leave() {
@@ -96,6 +95,7 @@ class RanksTest : public ::testing::TestWithParam<std::string> {
     });
   }
 
+  cuda::testing::FakeKernels kernels_ = RunCudaKernel;  // of fake GPUs
   std::vector<std::shared_ptr<collective::Communicator>> ends_;
   std::unique_ptr<collective::nccl::RanksOnFakeGpus> gpus_;
 };
