@@ -3,13 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <array>
-#include <random>
 #include <set>
 #include <vector>
 
 #include "ir/plan/collective.h"
 #include "ir/plan/testing/broken_plan.h"
+#include "ir/plan/testing/random_streams.h"
 #include "ir/plan/types.h"
 
 namespace plimsoll::plan {
@@ -277,57 +276,24 @@ TEST(CollectiveValidatorTest, P6HostWeightsAreSlicedByLoadAlone) {
          cuda);
 }
 
-std::vector<std::vector<bool>> OrderOf(const Program& program) {
-  const int count = program.commands_size();
-  std::vector<std::vector<bool>> before(count, std::vector<bool>(count));
-  std::array<int, 2> recorded = {-1, -1};
-  std::array<int, 3> last = {-1, -1, -1};
-  for (int c = 0; c < count; ++c) {
-    const Command& command = program.commands(c);
-    const auto after = [&](int earlier) {
-      if (earlier < 0) return;
-      before[c][earlier] = true;
-      for (int k = 0; k < count; ++k) before[c][k] = before[c][k] || before[earlier][k];
-    };
-    after(last[command.stream()]);
-    if (command.has_event_wait()) after(recorded[command.event_wait().event()]);
-    if (command.has_event_record()) recorded[command.event_record().event()] = c;
-    last[command.stream()] = c;
-  }
-  return before;
-}
-
 TEST(CollectiveValidatorTest, P5OrderAgreesWithComparingAllPairs) {
   int valid = 0, invalid = 0;
   for (int seed = 0; seed < 3000; ++seed) {
-    std::mt19937 random(seed);
+    Random random(seed);
     Plan plan = SampleRankedPlan();
     Program& run = *plan.mutable_run();
     plan.mutable_signature()->clear_outputs();
     run.clear_commands();
-    run.set_streams(3);
-    std::array<bool, 2> recorded = {};
-    const int count = 3 + static_cast<int>(random() % 9);
-    for (int c = 0; c < count; ++c) {
-      Command* command = run.add_commands();
-      command->set_stream(static_cast<int>(random() % 3));
-      const int event = static_cast<int>(random() % 2);
-      const uint32_t kind = random() % 4;
-      if (kind == 0) {
-        command->mutable_event_record()->set_event(event);
-        recorded[event] = true;
-      } else if (kind == 1 && recorded[event]) {
-        command->mutable_event_wait()->set_event(event);
-      } else {
-        // Of no bytes, so that only the order between collectives is at stake.
-        AddOperand(command, kRankedX, 0, 0, Operand::READ);
-        AddOperand(command, kRankedSum, 0, 0, Operand::WRITE);
-        Collective* collective = command->mutable_collective();
-        collective->set_kind(random() % 4 == 0 ? Collective::ALL_SLICE : Collective::ALL_GATHER);
-        collective->set_group(static_cast<int>(random() % 3));
-        collective->set_dtype(F32);
-      }
-    }
+    const int count = 3 + random(9);
+    AddOnRandomStreams(random, count, run, [&](Command* command) {
+      // Of no bytes, so that only the order between collectives is at stake.
+      AddOperand(command, kRankedX, 0, 0, Operand::READ);
+      AddOperand(command, kRankedSum, 0, 0, Operand::WRITE);
+      Collective* collective = command->mutable_collective();
+      collective->set_kind(random(4) == 0 ? Collective::ALL_SLICE : Collective::ALL_GATHER);
+      collective->set_group(random(3));
+      collective->set_dtype(F32);
+    });
     for (Buffer& buffer : *run.mutable_buffers()) {
       buffer.set_first(0);
       buffer.set_last(count);
@@ -335,7 +301,7 @@ TEST(CollectiveValidatorTest, P5OrderAgreesWithComparingAllPairs) {
     const auto communicates = [&](int c) {
       return run.commands(c).has_collective() && Communicates(run.commands(c).collective().kind());
     };
-    const auto before = OrderOf(run);
+    const auto before = Predecessors(run);
     bool unordered = false;
     for (int a = 0; a < count; ++a) {
       for (int b = a + 1; b < count; ++b) unordered |= communicates(a) && communicates(b) && !before[b][a];
@@ -385,8 +351,7 @@ bool Allowed(const Collective& c, int n, int64_t source, int64_t destination) {
 TEST(CollectiveValidatorTest, P5AgreesWithTheFormatsComments) {
   int valid = 0, invalid = 0;
   for (int seed = 0; seed < 20000; ++seed) {
-    std::mt19937 engine(seed);
-    const auto random = [&](int below) { return static_cast<int>(engine() % static_cast<uint32_t>(below)); };
+    Random random(seed);
     Plan plan = SampleRankedPlan();
     Program& run = *plan.mutable_run();
     plan.mutable_signature()->clear_outputs();

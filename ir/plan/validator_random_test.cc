@@ -3,12 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
-#include <random>
 #include <vector>
 
 #include "ir/plan/certificate.h"
+#include "ir/plan/testing/random_streams.h"
 #include "ir/plan/testing/sample_plan.h"
 #include "ir/plan/validator.h"
 
@@ -16,16 +15,10 @@ namespace plimsoll::plan {
 namespace {
 
 using testing::AddBuffer;
+using testing::AddOnRandomStreams;
 using testing::AddOperand;
-
-class Random {
- public:
-  explicit Random(int seed) : engine_(seed) {}
-  int operator()(int below) { return static_cast<int>(engine_() % static_cast<uint32_t>(below)); }
-
- private:
-  std::mt19937 engine_;
-};
+using testing::Predecessors;
+using testing::Random;
 
 Plan EmptyPlan(int64_t session_bytes) {
   Plan plan;
@@ -84,60 +77,23 @@ TEST(ValidatorRandomTest, P2AgreesWithComparingAllPairs) {
   EXPECT_GT(valid, 300);
 }
 
-// All commands that must be done before each, by the order of streams and events.
-std::vector<std::vector<bool>> Predecessors(const Program& program) {
-  const int count = program.commands_size();
-  std::vector<std::vector<bool>> before(count, std::vector<bool>(count));
-  for (int c = 0; c < count; ++c) {
-    const auto after = [&](int earlier) {
-      before[c][earlier] = true;
-      for (int k = 0; k < count; ++k) before[c][k] = before[c][k] || before[earlier][k];
-    };
-    for (int e = 0; e < c; ++e) {
-      if (program.commands(e).stream() == program.commands(c).stream()) after(e);
-    }
-    if (!program.commands(c).has_event_wait()) continue;
-    for (int e = c - 1; e >= 0; --e) {
-      const Command& record = program.commands(e);
-      if (!record.has_event_record() || record.event_record().event() != program.commands(c).event_wait().event())
-        continue;
-      after(e);
-      break;
-    }
-  }
-  return before;
-}
-
 TEST(ValidatorRandomTest, P3StreamsAgreeWithComparingAllPairs) {
   int valid = 0, invalid = 0;
   for (int seed = 0; seed < 4000; ++seed) {
     Random random(seed);
     Plan plan = EmptyPlan(64);
     Program& run = *plan.mutable_run();
-    run.set_streams(3);
-    run.set_events(2);
     const int commands = 4 + random(10);
     AddBuffer(&run, "x", 0, 0, 64, 0, commands);
     Binding* x = plan.mutable_signature()->add_outputs();
     x->set_name("x");
     x->mutable_type()->set_dtype(U8);
     x->mutable_type()->add_dims(64);
-    std::array<bool, 2> recorded = {};
-    for (int c = 0; c < commands; ++c) {
-      Command* command = run.add_commands();
-      command->set_stream(random(3));
-      const int event = random(2), kind = random(4);
-      if (kind == 0) {
-        command->mutable_event_record()->set_event(event);
-        recorded[event] = true;
-      } else if (kind == 1 && recorded[event]) {
-        command->mutable_event_wait()->set_event(event);
-      } else {
-        command->mutable_launch()->set_symbol("f");
-        const int length = 1 + random(30);
-        AddOperand(command, 0, random(64 - length), length, random(2) == 0 ? Operand::WRITE : Operand::READ);
-      }
-    }
+    AddOnRandomStreams(random, commands, run, [&](Command* command) {
+      command->mutable_launch()->set_symbol("f");
+      const int length = 1 + random(30);
+      AddOperand(command, 0, random(64 - length), length, random(2) == 0 ? Operand::WRITE : Operand::READ);
+    });
     // Everything is written first, so that only the order can be wrong: an input may not be written, hence a command.
     const auto before = Predecessors(run);
     bool unordered = false;
