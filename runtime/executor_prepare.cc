@@ -215,6 +215,7 @@ absl::StatusOr<PreparedOp*> Executor::PrepareLibrary(const plan::LibraryOp& op, 
     if (known == key) return prepared.get();
   }
   PrepareOptions options;
+  options.device = device_.ordinal();
   Resource stream;
   if (options_.tune && !device_.is_host()) {
     auto made = device_.CreateStream();

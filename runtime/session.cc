@@ -132,7 +132,9 @@ void Session::ResolveOutputDims() {
 absl::Status Session::Issue(StreamHandle stream, const std::function<void(int)>* after) {
   cancelled_.store(false, std::memory_order_relaxed);
   if (pending_) {
-    if (absl::Status status = device_.Wait(done_.get(), stream); !status.ok()) return status;
+    // Copies that come next may block the host: not behind a collective that another rank never comes to.
+    absl::Status status = has_ranks_ ? executor_->FinishAt(done_.get()) : device_.Wait(done_.get(), stream);
+    if (!status.ok()) return status;
   }
   if (absl::Status status = CopyIn(stream); !status.ok()) return status;
   if (absl::Status status = executor_->Issue(stream, &cancelled_, after); !status.ok()) return status;

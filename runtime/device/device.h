@@ -79,6 +79,8 @@ class Device {
   virtual ~Device() = default;
 
   virtual std::string name() const = 0;
+  // Which of the machine's devices of its kind, from 0.
+  virtual int ordinal() const { return 0; }
   // Whether the host reads and writes the device's memory, and work is done when the call that asks for it returns.
   // Streams, events and graphs are then nothing.
   virtual bool is_host() const = 0;
@@ -141,7 +143,8 @@ class DeviceScope {
   int former_;
 };
 
-// The device of this machine that runs plans for `target`: the CPU, or CUDA's first. kUnavailable where there is none.
-absl::StatusOr<std::shared_ptr<Device>> OpenDevice(const plan::Target& target);
+// The device of this machine that runs plans for `target`: the CPU, or the GPU of that number as CUDA counts them. The same
+// object each time. kUnavailable where there is none.
+absl::StatusOr<std::shared_ptr<Device>> OpenDevice(const plan::Target& target, int ordinal = 0);
 
 }  // namespace plimsoll::runtime

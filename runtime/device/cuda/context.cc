@@ -16,6 +16,7 @@ absl::StatusOr<std::shared_ptr<const Context>> Context::Create(std::shared_ptr<c
   }
   if (auto status = cuda.Check(cuda.cuDeviceGet(&context->device_, ordinal), "cuDeviceGet"); !status.ok())
     return status;
+  context->ordinal_ = ordinal;
   char text[256] = {};
   if (cuda.cuDeviceGetName(text, sizeof(text) - 1, context->device_) == kSuccess) context->name_ = text;
   char pci[32] = {};

@@ -22,6 +22,7 @@ class Context {
   const std::string& pci_bus_id() const { return pci_; }
   // Compute capability: 80 for 8.0, as in sm_80.
   int capability() const { return capability_; }
+  int ordinal() const { return ordinal_; }
 
   void Push() const;
   void Pop() const;
@@ -35,6 +36,7 @@ class Context {
   std::string name_;
   std::string pci_;
   int capability_ = 0;
+  int ordinal_ = 0;
 };
 
 using ContextPointer = std::shared_ptr<const Context>;

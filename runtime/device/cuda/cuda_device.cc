@@ -23,6 +23,7 @@ class CudaDevice : public Device {
   explicit CudaDevice(ContextPointer context) : context_(std::move(context)), cuda_(context_->driver()) {}
 
   std::string name() const override { return absl::StrCat(context_->name(), " (sm_", context_->capability(), ")"); }
+  int ordinal() const override { return context_->ordinal(); }
   bool is_host() const override { return false; }
 
   absl::Status CheckTarget(const plan::Target& target) const override {

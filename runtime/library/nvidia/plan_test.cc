@@ -124,7 +124,13 @@ class LibraryPlanTest : public ::testing::Test {
 
   static std::vector<float> Small(int count, int seed) { return Random<float>(count, seed); }
 
-  FakeGpu gpu_;
+  static cuda::testing::FakeOptions TwoDevices() {
+    cuda::testing::FakeOptions options;
+    options.devices = 2;
+    return options;
+  }
+
+  FakeGpu gpu_{TwoDevices()};
   cublaslt::EmulatedCublasLt cublaslt_;
   cudnn::EmulatedCudnn cudnn_;
 
@@ -179,6 +185,29 @@ TEST_F(LibraryPlanTest, SessionsRunBesideEachOther) {
     ExpectRight(**one, seed);
     ExpectRight(**other, seed + 100);
   }
+}
+
+TEST_F(LibraryPlanTest, EachDeviceHasTheLibrariesContextsOfItsOwn) {
+  auto second = cuda::OpenCudaDevice(gpu_.driver.table(), 1);
+  ASSERT_HAS(second);
+  EXPECT_EQ(gpu_.device->ordinal(), 0);
+  EXPECT_EQ((*second)->ordinal(), 1);
+  EXPECT_EQ(cuda::OpenCudaDevice(gpu_.driver.table(), 2).status().code(), absl::StatusCode::kUnavailable);
+  std::vector<std::unique_ptr<Session>> sessions;
+  std::vector<int64_t> objects = {0};
+  LoadOptions options = gpu_.Options();
+  for (const std::shared_ptr<Device>& device : {gpu_.device, gpu_.device, *second}) {
+    options.device = device;
+    PlanBuilder b = MakePlan();
+    auto session = gpu_.Start(b, options);
+    ASSERT_HAS(session);
+    sessions.push_back(*std::move(session));
+    objects.push_back(cublaslt_.live_objects);
+  }
+  // A second session on one device shares its handle; on another it has one more.
+  EXPECT_EQ(objects[1] - objects[0], objects[2] - objects[1] + 1);
+  EXPECT_EQ(objects[3] - objects[2], objects[2] - objects[1] + 1);
+  for (const auto& session : sessions) ExpectRight(*session, 40);
 }
 
 TEST_F(LibraryPlanTest, AKernelStandsInWhereTheLibraryHasNoAlgorithm) {

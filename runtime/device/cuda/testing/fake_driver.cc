@@ -205,13 +205,13 @@ void FakeDriver::DefineDevice(Driver& table) {
     *text = error == kErrorIllegalAddress ? "an illegal memory access was encountered" : "fake";
     return kSuccess;
   };
-  table.cuDeviceGetCount = Wrap("cuDeviceGetCount", kAlways, [](int* count) {
-    *count = 1;
+  table.cuDeviceGetCount = Wrap("cuDeviceGetCount", kAlways, [this](int* count) {
+    *count = options_.devices;
     return kSuccess;
   });
-  table.cuDeviceGet = Wrap("cuDeviceGet", kAlways, [](CUdevice* device, int ordinal) {
-    *device = 7;
-    return ordinal == 0 ? kSuccess : kErrorInvalidValue;
+  table.cuDeviceGet = Wrap("cuDeviceGet", kAlways, [this](CUdevice* device, int ordinal) {
+    *device = 7 + ordinal;
+    return ordinal >= 0 && ordinal < options_.devices ? kSuccess : kErrorInvalidValue;
   });
   table.cuDeviceGetName = Wrap("cuDeviceGetName", kAlways, [](char* name, int length, CUdevice) {
     SetText(name, length, "Fake GPU");

@@ -39,6 +39,7 @@ struct FakeOptions {
   uint64_t seed = 1;
   int capability = 80;
   int64_t memory_bytes = int64_t{1} << 30;
+  int devices = 1;            // all alike, with one memory
   int64_t context_bytes = 0;  // taken by the primary context
   int64_t module_bytes = 0;   // taken by each module
   bool management = true;     // whether the management library tells what the process holds
