@@ -3,6 +3,7 @@
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "compiler/codegen/cuda/cuda.h"
@@ -65,9 +66,9 @@ std::vector<std::string> Representative() {
                                Desc("dst", type, {8, 64, 56, 56}),
                                "kernel: [3, 3] strides: [2, 2] pads_begin: [1, 1] pads_end: [1, 1] }"));
   }
-  for (const char* type : {"F32", "BF16"})
+  for (const char* type : {"F32", "F16", "BF16"})
     for (int64_t queries : {1, 1024})
-      for (int64_t size : {64, 128, 256})
+      for (int64_t size : {64, 80, 128, 256})
         ops.push_back(absl::StrCat(
             "attention { ", Desc("q", type, {2, 16, queries, size}), Desc("k", type, {2, 4, 1024, size}),
             Desc("v", type, {2, 4, 1024, size}), Desc("mask", type, {1, 1, queries, 1024}),
@@ -113,7 +114,8 @@ TEST_P(Assembled, LibraryOperationsWithoutSpills) {
   int most = 0;
   for (const CudaResources& kernel : binary->resources) {
     EXPECT_EQ(kernel.spill_bytes, 0) << kernel.symbol;
-    EXPECT_LE(kernel.registers, 168) << kernel.symbol;
+    // A warp has the queries and the sums of attention of 256 elements in its registers.
+    EXPECT_LE(kernel.registers, absl::StrContains(kernel.symbol, "attention") ? 255 : 168) << kernel.symbol;
     EXPECT_LE(kernel.shared_bytes, 48 * 1024) << kernel.symbol;
     most = std::max(most, kernel.registers);
   }

@@ -1,12 +1,78 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "compiler/codegen/cuda/library_kernel.h"
 #include "compiler/codegen/cuda/library_views.h"
+#include "runtime/library/generated.h"
 
 namespace plimsoll::codegen {
+namespace {
 
-absl::StatusOr<LibraryKernel> PlanAttention(const plan::Attention& op, const CudaTarget&) {
+// How many neighbours along the last dim one access of at most 16 bytes may take.
+int WidthOf(absl::Span<const int64_t> dims, absl::Span<const int64_t> strides, plan::DataType type, int most = 16) {
+  int width = 1;
+  auto fits = [&](int64_t next) {
+    return strides[3] == 1 && next <= most && next * BytesOf(type) <= 16 && dims[3] % next == 0 &&
+           strides[0] % next == 0 && strides[1] % next == 0 && strides[2] % next == 0;
+  };
+  while (fits(2 * width)) width *= 2;
+  return width;
+}
+
+// Whether tensor cores take the operands: halves of one type that come in pairs.
+bool TakesTensorCores(const device::Attention& attention, const CudaTarget& target) {
+  const int type = attention.q_type;
+  return target.capability >= 80 && (type == device::kF16 || type == device::kBF16) && type == attention.k_type &&
+         type == attention.v_type && std::min({attention.q_width, attention.k_width, attention.v_width}) > 1;
+}
+
+int64_t Tiles(int64_t count, int64_t size) { return (count + size - 1) / size; }
+
+// How a warp's lanes share a key, of which each has up to 256 / 32 elements.
+void ChooseRowAccess(device::Attention& attention) {
+  const int size = std::max(attention.size, attention.value_size);
+  attention.row_width = std::min({attention.k_width, attention.v_width, 8});
+  attention.row_lanes = 1;
+  while (attention.row_lanes < 32 && attention.row_lanes * attention.row_width < size) attention.row_lanes *= 2;
+  attention.row_chunks = static_cast<int>(Tiles(size, attention.row_lanes * attention.row_width));
+}
+
+// Registers of a thread for the queries and the sums: beyond, two blocks share the value's columns.
+void ShareColumns(device::Attention& attention) {
+  constexpr int64_t kMostRegisters = 160;
+  const int64_t steps = Tiles(attention.size, 16), columns = Tiles(attention.value_size, 16);
+  attention.parts = 4 * steps + 8 * columns > kMostRegisters ? 2 : 1;
+  attention.columns = static_cast<int>(16 * Tiles(columns, attention.parts));
+}
+
+// The function, its blocks and threads.
+void ChooseKernel(device::Attention& attention, const CudaTarget& target, LibraryKernel& kernel) {
+  const int most_size = std::max(attention.size, attention.value_size);
+  int tile = 1;
+  attention.parts = 1;
+  if (attention.queries <= runtime::kFewQueries) {
+    ChooseRowAccess(attention);
+    kernel.function = "attention_row";
+  } else if (TakesTensorCores(attention, target)) {
+    ShareColumns(attention);
+    tile = 64;
+    kernel.threads = 128;
+    const int padded = most_size <= 64 ? 64 : most_size <= 128 ? 128 : 256;
+    // As many blocks as shared memory and registers allow: 100 KiB are two blocks' (sm_86, 89 and 120).
+    const bool large = target.capability % 10 == 0 && target.capability != 120;
+    kernel.blocks_of_multiprocessor = !large || padded == 256 ? 2 : padded == 128 ? 3 : 4;
+    kernel.function = absl::StrCat("attention", padded, attention.q_type == device::kF16 ? "_f16" : "_bf16");
+  } else {
+    tile = most_size <= 128 ? 32 : 16;
+    kernel.function = absl::StrCat("attention", tile);
+  }
+  kernel.blocks = int64_t{attention.batch} * attention.heads * Tiles(attention.queries, tile) * attention.parts;
+}
+
+}  // namespace
+
+absl::StatusOr<LibraryKernel> PlanAttention(const plan::Attention& op, const CudaTarget& target) {
   auto q = TensorOf(op.q()), k = TensorOf(op.k()), v = TensorOf(op.v()), dst = TensorOf(op.dst());
   for (const auto* tensor : {&q, &k, &v, &dst}) {
     if (!tensor->ok()) return tensor->status();
@@ -57,18 +123,12 @@ absl::StatusOr<LibraryKernel> PlanAttention(const plan::Attention& op, const Cud
   attention.k_type = static_cast<int>(k->dtype);
   attention.v_type = static_cast<int>(v->dtype);
   attention.destination_type = static_cast<int>(dst->dtype);
-  auto width = [](const Tensor& tensor) {  // along the last dim
-    int w = 1;
-    auto fits = [&](int64_t next) {
-      return tensor.strides[3] == 1 && next * BytesOf(tensor.dtype) <= 16 && tensor.dims[3] % next == 0 &&
-             tensor.strides[0] % next == 0 && tensor.strides[1] % next == 0 && tensor.strides[2] % next == 0;
-    };
-    while (fits(2 * w)) w *= 2;
-    return w;
-  };
-  attention.q_width = width(*q);
-  attention.k_width = width(*k);
-  attention.v_width = width(*v);
+  attention.q_width = WidthOf(q->dims, q->strides, q->dtype);
+  attention.k_width = WidthOf(k->dims, k->strides, k->dtype);
+  attention.v_width = WidthOf(v->dims, v->strides, v->dtype);
+  attention.to_width = WidthOf(dst->dims, dst->strides, dst->dtype, 2);
+  const std::vector<int64_t> scores = {batch, heads, queries, keys};
+  attention.mask_width = op.has_mask() ? WidthOf(scores, mask_strides, op.mask().dtype(), 2) : 1;
   for (int i = 0; i < 4; ++i) {
     attention.q[i] = q->strides[i];
     attention.k[i] = k->strides[i];
@@ -76,13 +136,7 @@ absl::StatusOr<LibraryKernel> PlanAttention(const plan::Attention& op, const Cud
     attention.mask_strides[i] = mask_strides[i];
     attention.to[i] = dst->strides[i];
   }
-  int64_t tile = 1;
-  kernel.function = "attention_row";
-  if (queries > 4) {
-    tile = std::max(size, value_size) <= 128 ? 32 : 16;
-    kernel.function = absl::StrCat("attention", tile);
-  }
-  kernel.blocks = batch * heads * ((queries + tile - 1) / tile);
+  ChooseKernel(attention, target, kernel);
   if (static_cast<double>(batch) * static_cast<double>(heads) * static_cast<double>(queries) >= 2e9)
     return absl::UnimplementedError("a grid of more than 2^31 blocks");
   kernel.description.assign(reinterpret_cast<const char*>(&attention), sizeof(attention));

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "compiler/codegen/cuda/library_testing.h"
 
@@ -17,20 +18,24 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 struct Case {
   int64_t batch, heads, groups, queries, keys, size, value_size;
   plan::DataType type = plan::F32;
-  Dims mask;               // empty: none
-  bool exchanged = false;  // heads and sequence, in memory
+  Dims mask;                                             // empty: none
+  bool exchanged = false;                                // heads and sequence, in memory
+  int64_t padding = 0;                                   // elements between rows
+  plan::DataType mask_type = plan::DATA_TYPE_UNDEFINED;  // that of the others
 };
 
 plan::Attention Attention(const Case& c) {
   plan::Attention attention;
   auto set = [&](plan::MemoryDesc* desc, const Dims& dims) {
-    SetDesc(desc, c.type, dims, c.exchanged ? StridesBy(dims, {0, 2, 1, 3}) : Dims{});
+    const std::vector<int> order = c.exchanged ? std::vector<int>{0, 2, 1, 3} : std::vector<int>{0, 1, 2, 3};
+    SetDesc(desc, c.type, dims, StridesBy(dims, order, c.padding));
   };
   set(attention.mutable_q(), {c.batch, c.heads, c.queries, c.size});
   set(attention.mutable_k(), {c.batch, c.groups, c.keys, c.size});
   set(attention.mutable_v(), {c.batch, c.groups, c.keys, c.value_size});
   set(attention.mutable_dst(), {c.batch, c.heads, c.queries, c.value_size});
-  if (!c.mask.empty()) SetDesc(attention.mutable_mask(), c.type, c.mask);
+  const bool same = c.mask_type == plan::DATA_TYPE_UNDEFINED;
+  if (!c.mask.empty()) SetDesc(attention.mutable_mask(), same ? c.type : c.mask_type, c.mask);
   attention.set_scale(0.7f);
   return attention;
 }
@@ -106,6 +111,14 @@ TEST(Attention, FewQueries) {
       for (int64_t keys : {1, 7, 100}) Check({2, 4, 2, queries, keys, size, size, plan::F32, {queries, keys}});
 }
 
+// Lanes that share a key: one, some, all, several times; accesses of all widths.
+TEST(Attention, FewQueriesOfAllSizes) {
+  int64_t padding = 0;
+  for (plan::DataType type : {plan::F32, plan::F16, plan::BF16})
+    for (auto [size, value_size] : {std::pair<int64_t, int64_t>{4, 8}, {5, 7}, {64, 32}, {40, 128}, {250, 256}})
+      Check({1, 4, 2, 2, 150, size, value_size, type, {2, 150}, padding % 2 == 0, padding++ % 3, plan::F32});
+}
+
 TEST(Attention, ElementTypesGroupsAndValueSizes) {
   for (plan::DataType type : {plan::F16, plan::BF16})
     for (int64_t queries : {1, 40}) {
@@ -123,26 +136,79 @@ TEST(Attention, MasksBroadcast) {
 
 // What the mask forbids, for some keys, for the first tile of keys, for all of them.
 TEST(Attention, MasksThatForbid) {
-  for (int64_t queries : {2, 20})
-    for (bool zero : {false, true})
-      Check({1, 2, 2, queries, 80, 8, 8, plan::F32, {queries, 80}}, zero, [&](Operand& mask) {
-        for (int64_t row = 0; row < queries; ++row)
-          for (int64_t key = 0; key < 80; ++key) {
-            const bool forbidden = row % 4 == 0   ? key > row
-                                   : row % 4 == 1 ? key < 40
-                                   : row % 4 == 2 ? row == 2 || key % 2 == 0
-                                                  : false;
-            mask.set(row * 80 + key, forbidden ? -kInfinity : 0);
-          }
-      });
-  for (int64_t queries : {2, 20}) Check({1, 2, 2, queries, 0, 8, 8}, true);
+  for (plan::DataType type : {plan::F32, plan::F16, plan::BF16})
+    for (int64_t queries : {2, 20})
+      for (bool zero : {false, true})
+        Check({1, 2, 2, queries, 160, 8, 8, type, {queries, 160}}, zero, [&](Operand& mask) {
+          for (int64_t row = 0; row < queries; ++row)
+            for (int64_t key = 0; key < 160; ++key) {
+              const bool forbidden = row % 4 == 0   ? key > row
+                                     : row % 4 == 1 ? key < 80
+                                     : row % 4 == 2 ? row == 2 || key % 2 == 0
+                                                    : false;
+              mask.set(row * 160 + key, forbidden ? -kInfinity : 0);
+            }
+        });
+  for (plan::DataType type : {plan::F32, plan::F16})
+    for (int64_t queries : {2, 20}) Check({1, 2, 2, queries, 0, 8, 8, type}, true);
+}
+
+// Rows of which the mask leaves nothing, by the least number that f32 has instead of -infinity: all keys weigh alike.
+TEST(Attention, MasksOfTheLeastNumber) {
+  for (plan::DataType type : {plan::F32, plan::F16, plan::BF16})
+    Check({1, 2, 2, 20, 40, 16, 16, type, {20, 40}, false, 0, plan::F32}, false, [](Operand& mask) {
+      for (int64_t place = 0; place < mask.size(); ++place)
+        mask.set(place, place / 40 == 3 || place % 3 == 0 ? std::numeric_limits<float>::lowest() : 0);
+    });
+}
+
+TEST(TensorAttention, RandomShapesStridesAndMasks) {
+  std::mt19937 random(5);
+  auto draw = [&](int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(random); };
+  const int64_t most[] = {64, 128, 256};
+  for (int i = 0; i < 36; ++i) {
+    Case c = {draw(1, 2), 1, draw(1, 2), draw(5, 140), draw(1, 150), 0, 0};
+    c.type = i % 2 == 0 ? plan::F16 : plan::BF16;
+    c.heads = c.groups * draw(1, 2);
+    c.size = 2 * draw(1, most[i % 3] / 2);
+    c.value_size = 2 * draw(1, most[i % 3] / 2);
+    if (i % 4 == 0) c.size = c.value_size = most[i % 3];
+    c.exchanged = draw(0, 1) != 0;
+    c.padding = 2 * draw(0, 4);
+    if (draw(0, 3) != 0) {
+      c.mask = {c.batch, c.heads, c.queries, c.keys};
+      for (int64_t& dim : c.mask) dim = draw(0, 2) == 0 ? 1 : dim;
+      c.mask_type = draw(0, 1) != 0 ? plan::F32 : c.type;
+    }
+    Check(c);
+  }
+}
+
+TEST(TensorAttention, TakesHalvesInPairsFromAmpereOn) {
+  auto threads = [](const Case& c, const char* arch) {
+    plan::LibraryOp op;
+    *op.mutable_attention() = Attention(c);
+    LibraryKernelRun run(op, arch);
+    EXPECT_TRUE(run.status().ok()) << run.status();
+    return absl::StrContains(run.code().ptx, "mma.sync") ? run.kernel().threads : 0;
+  };
+  for (int64_t size : {16, 100, 200}) {
+    EXPECT_EQ(threads({1, 2, 2, 70, 80, size, size, plan::F16}, "sm_80"), 128);
+    EXPECT_EQ(threads({1, 2, 2, 70, 80, size, size, plan::BF16}, "sm_90"), 128);
+  }
+  EXPECT_EQ(threads({1, 2, 2, 70, 80, 16, 16, plan::F16}, "sm_75"), 0);
+  EXPECT_EQ(threads({1, 2, 2, 70, 80, 16, 16, plan::F32}, "sm_80"), 0);
+  EXPECT_EQ(threads({1, 2, 2, 70, 80, 15, 16, plan::F16}, "sm_80"), 0);
+  EXPECT_EQ(threads({1, 2, 2, 2, 80, 16, 16, plan::F16}, "sm_80"), 0);
 }
 
 TEST(Attention, EveryBarrierIsNeeded) {
   int barriers = 0;
-  for (int64_t queries : {1, 20}) {
+  const std::vector<std::pair<int64_t, plan::DataType>> kinds = {
+      {1, plan::F32}, {20, plan::F32}, {20, plan::F16}, {20, plan::BF16}};
+  for (const auto& [queries, type] : kinds) {
     plan::LibraryOp op;
-    *op.mutable_attention() = Attention({1, 1, 1, queries, 100, 32, 32});
+    *op.mutable_attention() = Attention({1, 1, 1, queries, 200, 32, 32, type});
     std::mt19937 random(3);
     Operand q = RandomOperand(op.attention().q(), random), k = RandomOperand(op.attention().k(), random),
             v = RandomOperand(op.attention().v(), random), dst = RandomOperand(op.attention().dst(), random);
@@ -156,7 +222,7 @@ TEST(Attention, EveryBarrierIsNeeded) {
       EXPECT_TRUE(noticed) << "barrier " << number << " with " << queries << " queries";
     }
   }
-  EXPECT_EQ(barriers, 1 + 4);
+  EXPECT_EQ(barriers, 1 + 4 + 2 + 2);  // those of halves: a barrier, and a wait for copies
 }
 
 TEST(Attention, WhatThereIsNoKernelFor) {

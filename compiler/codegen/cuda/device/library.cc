@@ -4,6 +4,8 @@
 #include "compiler/codegen/cuda/device/direct.h"
 #include "compiler/codegen/cuda/device/product.h"
 #include "compiler/codegen/cuda/device/recurrent.h"
+#include "compiler/codegen/cuda/device/row_attention.h"
+#include "compiler/codegen/cuda/device/tensor_attention.h"
 #include "compiler/codegen/cuda/device/tensor_product.h"
 #include "compiler/codegen/cuda/device/vector_product.h"
 
@@ -59,7 +61,13 @@ PLIMSOLL_FUNCTION(vanilla_relu, Recurrent, RecurrentSteps<Recurrent::kRelu>)
 PLIMSOLL_FUNCTION(quantized_lstm, Recurrent, QuantizedLstm)
 PLIMSOLL_FUNCTION(attention32, Attention, TiledAttention<32, 128>)
 PLIMSOLL_FUNCTION(attention16, Attention, TiledAttention<16, 256>)
-PLIMSOLL_FUNCTION(attention_row, Attention, RowAttention<256>)
+PLIMSOLL_FUNCTION(attention_row, Attention, RowAttention)
+#define PLIMSOLL_TENSOR_ATTENTION(type, is_bfloat)                                       \
+  PLIMSOLL_FUNCTION(attention64_##type, Attention, TensorAttention<is_bfloat, 64, 64>)   \
+  PLIMSOLL_FUNCTION(attention128_##type, Attention, TensorAttention<is_bfloat, 128, 32>) \
+  PLIMSOLL_FUNCTION(attention256_##type, Attention, TensorAttention<is_bfloat, 256, 16>)
+PLIMSOLL_TENSOR_ATTENTION(f16, false)
+PLIMSOLL_TENSOR_ATTENTION(bf16, true)
 PLIMSOLL_FUNCTION(copy, Copy, CopyElements)
 
 }  // namespace plimsoll::device

@@ -2,29 +2,11 @@
 // memory are the halves themselves, and a warp sums kWarpRows x kWarpColumns elements in steps of 16 x 8 x 16.
 #pragma once
 
+#include "compiler/codegen/cuda/device/fragments.h"
 #include "compiler/codegen/cuda/device/post_ops.h"
 #include "compiler/codegen/cuda/device/window.h"
 
 namespace plimsoll::device {
-
-// sums += a b. How a warp's lanes hold the fragments: PTX ISA, "Matrix fragments for mma.m16n8k16 with floating point
-// type".
-template <bool kBfloat>
-PLIMSOLL_INLINE void MultiplyFragments(const uint32_t* a, const uint32_t* b, float* sums) {
-  if constexpr (kBfloat) {
-    asm volatile(
-        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%10,%11,%12,%13};"
-        : "=f"(sums[0]), "=f"(sums[1]), "=f"(sums[2]), "=f"(sums[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "f"(sums[0]), "f"(sums[1]), "f"(sums[2]),
-          "f"(sums[3]));
-  } else {
-    asm volatile(
-        "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%10,%11,%12,%13};"
-        : "=f"(sums[0]), "=f"(sums[1]), "=f"(sums[2]), "=f"(sums[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "f"(sums[0]), "f"(sums[1]), "f"(sums[2]),
-          "f"(sums[3]));
-  }
-}
 
 // One side's part of a tile, kOuter x kDepth halves. In shared memory they lie as in global memory: rows along the
 // inner axis, or along the outer one. Rows are 16 bytes longer, so that the lanes of a fragment find 32 banks.

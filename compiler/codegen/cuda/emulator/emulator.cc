@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "compiler/codegen/cuda/emulator/fibers.h"
 #include "compiler/codegen/cuda/emulator/intrinsics.h"
+#include "compiler/codegen/cuda/emulator/warp_assembly.h"
 #include "llvm/Bitcode/BitcodeReader.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/ExecutionEngine/Orc/ThreadSafeModule.h"
@@ -66,26 +67,6 @@ llvm::Value* CarriedArithmetic(llvm::IRBuilder<>& b, llvm::CallInst& call, llvm:
   if (!value) return nullptr;
   llvm::Value* pair = b.CreateInsertValue(llvm::PoisonValue::get(result), b.CreateTrunc(value, half), 0);
   return b.CreateInsertValue(pair, b.CreateTrunc(b.CreateLShr(value, bits), half), 1);
-}
-
-// The operands of a product of tensor cores: words of a and b to memory, sums there and back.
-void TensorProduct(llvm::IRBuilder<>& b, llvm::CallInst& call, bool bfloat,
-                   const std::function<llvm::FunctionCallee(llvm::FunctionType*)>& host) {
-  constexpr unsigned kSums = 4;
-  llvm::BasicBlock& entry = call.getFunction()->getEntryBlock();
-  llvm::IRBuilder<> at_entry(&entry, entry.begin());
-  llvm::Value* words = at_entry.CreateAlloca(llvm::ArrayType::get(b.getInt32Ty(), kFragmentWords));
-  llvm::Value* sums = at_entry.CreateAlloca(llvm::ArrayType::get(b.getFloatTy(), kSums));
-  for (unsigned i = 0; i < kFragmentWords; ++i)
-    b.CreateStore(call.getArgOperand(i), b.CreateConstGEP1_32(b.getInt32Ty(), words, i));
-  for (unsigned i = 0; i < kSums; ++i)
-    b.CreateStore(call.getArgOperand(kFragmentWords + i), b.CreateConstGEP1_32(b.getFloatTy(), sums, i));
-  auto* type = llvm::FunctionType::get(b.getVoidTy(), {b.getPtrTy(), b.getInt32Ty(), b.getPtrTy()}, false);
-  b.CreateCall(host(type), {words, b.getInt32(bfloat), sums});
-  llvm::Value* result = llvm::PoisonValue::get(call.getType());
-  for (unsigned i = 0; i < kSums; ++i)
-    result = b.CreateInsertValue(result, b.CreateLoad(b.getFloatTy(), b.CreateConstGEP1_32(b.getFloatTy(), sums, i)), i);
-  call.replaceAllUsesWith(result);
 }
 
 }  // namespace
@@ -165,11 +146,9 @@ absl::Status EmulatedCuda::State::Add(const std::string& bitcode, int& barriers,
       llvm::StringRef text = llvm::StringRef(assembly->getAsmString()).ltrim("{\n\t ");
       std::string name = text.take_until([](char c) { return c == ' '; }).str();
       if (const size_t at = name.find(".ftz"); at != std::string::npos) name.erase(at, 4);
-      if (name == "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32" ||
-          name == "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32") {
-        TensorProduct(b, *call, name.find("bf16") != std::string::npos, [&](llvm::FunctionType* type) {
-          return host(name, reinterpret_cast<void*>(EmulatedTensorProduct), type);
-        });
+      if (name == kWaitForCopies && barriers++ == without) {
+        call->eraseFromParent();
+      } else if (ReplaceWarpAssembly(b, *call, name, host)) {
         found[call->getFunction()->getName().str()].synchronizes = true;
         call->eraseFromParent();
       } else if (llvm::Value* pair = CarriedArithmetic(b, *call, text)) {

@@ -26,7 +26,8 @@ class EmulatedCuda {
   absl::Status Launch(const std::string& symbol, int64_t blocks, int threads, const std::vector<void*>& buffers,
                       uint64_t seed);
 
-  // Barriers left out of the code, to see that a test notices: for tests of the emulator.
+  // A barrier, or a wait for asynchronous copies, left out of the code, to see that a test notices: for tests of the
+  // emulator.
   static absl::StatusOr<std::unique_ptr<EmulatedCuda>> LoadWithoutBarrier(const std::vector<std::string>& bitcode,
                                                                           int number);
 

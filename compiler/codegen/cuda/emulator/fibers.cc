@@ -45,6 +45,7 @@ Block* running = nullptr;
 struct FiberAccess {
   static void Main() {
     (*running->body_)();
+    if (!running->fibers_[emulated_thread.thread].copies.empty()) Fail("a copy that its thread does not wait for");
     running->Wait(Block::State::kDone);
   }
   static void Barrier() { running->Wait(Block::State::kBarrier); }
@@ -54,6 +55,33 @@ struct FiberAccess {
     std::memcpy(all + self * kFragmentWords, mine, kFragmentWords * sizeof(uint32_t));
     running->Wait(Block::State::kShuffle);
     return all + self / kWarp * kWarp * kFragmentWords;
+  }
+  static void Fail(const char* error) { running->error_ = error; }
+  static void Squares(const uint16_t* row, bool exchanged, uint32_t* words) {
+    const int self = emulated_thread.thread, lane = self % kWarp;
+    if (reinterpret_cast<uintptr_t>(row) % 16 != 0) return Fail("a row of halves that is no multiple of 16");
+    running->rows_[self] = row;
+    running->Wait(Block::State::kShuffle);
+    const uint16_t* const* rows = running->rows_.data() + self - lane;
+    for (int i = 0; i < kSquares; ++i) {
+      auto element = [&](int line, int place) {
+        return uint32_t{exchanged ? rows[8 * i + place][line] : rows[8 * i + line][place]};
+      };
+      words[i] = element(lane / 4, lane % 4 * 2) | element(lane / 4, lane % 4 * 2 + 1) << 16;
+    }
+    running->Wait(Block::State::kShuffle);
+  }
+  static void BeginCopy(char* to, const char* from, int32_t bytes, int32_t read) {
+    if (reinterpret_cast<uintptr_t>(to) % bytes != 0 || reinterpret_cast<uintptr_t>(from) % bytes != 0)
+      return Fail("a copy between addresses that are no multiples of its size");
+    const Block::Copy copy{to, from, bytes, read};
+    if ((*running->random_)() & 1) return copy.Make();
+    running->fibers_[emulated_thread.thread].copies.push_back(copy);
+  }
+  static void WaitForCopies() {
+    std::vector<Block::Copy>& copies = running->fibers_[emulated_thread.thread].copies;
+    for (const Block::Copy& copy : copies) copy.Make();
+    copies.clear();
   }
   static uint32_t Shuffle(uint32_t value, int32_t offset) {
     const int self = emulated_thread.thread;
@@ -67,6 +95,19 @@ struct FiberAccess {
 void EmulatedBarrier() { FiberAccess::Barrier(); }
 uint32_t EmulatedShuffle(uint32_t value, int32_t offset) { return FiberAccess::Shuffle(value, offset); }
 
+void EmulatedLoadSquares(const uint16_t* row, int32_t exchanged, uint32_t* words) {
+  FiberAccess::Squares(row, exchanged != 0, words);
+}
+void EmulatedBeginCopy(char* to, const char* from, int32_t bytes, int32_t read) {
+  FiberAccess::BeginCopy(to, from, bytes, read);
+}
+void EmulatedWaitForCopies() { FiberAccess::WaitForCopies(); }
+
+void Block::Copy::Make() const {
+  std::memcpy(to, from, read);
+  std::memset(to + read, 0, bytes - read);
+}
+
 void EmulatedTensorProduct(const uint32_t* fragment, int32_t bfloat, float* sums) {
   const uint32_t* warp = FiberAccess::Fragments(fragment);
   auto number = [&](int lane, int word, int half) {
@@ -79,7 +120,8 @@ void EmulatedTensorProduct(const uint32_t* fragment, int32_t bfloat, float* sums
     float sum = sums[i];
     for (int k = 0; k < 16; ++k) {
       const int lane = k % 8 / 2;
-      sum += number(row % 8 * 4 + lane, (row >= 8) + (k >= 8) * 2, k % 2) * number(column * 4 + lane, 4 + (k >= 8), k % 2);
+      sum +=
+          number(row % 8 * 4 + lane, (row >= 8) + (k >= 8) * 2, k % 2) * number(column * 4 + lane, 4 + (k >= 8), k % 2);
     }
     sums[i] = sum;
   }
@@ -119,7 +161,7 @@ std::string Block::Turn(std::mt19937_64& random, bool* done) {
       order_.erase(std::remove_if(order_.begin(), order_.end(), others), order_.end());
     }
     for (int thread : order_) Resume(thread);
-    return "";
+    return error_;
   }
   int waiting = 0, ended = 0;
   for (int i = 0; i < threads_; ++i) {
@@ -151,6 +193,9 @@ std::string Block::Run(int block, int blocks, int threads, bool synchronizes, co
   if (static_cast<int>(fibers_.size()) < threads) fibers_.resize(threads);
   slots_.assign(2 * threads, 0);
   fragments_.assign(2 * threads * kFragmentWords, 0);
+  rows_.assign(threads, nullptr);
+  error_.clear();
+  random_ = &random;
   body_ = &body;
   running = this;
   one_warp_ahead_ = random() & 1;
@@ -159,6 +204,7 @@ std::string Block::Run(int block, int blocks, int threads, bool synchronizes, co
     Fiber& fiber = fibers_[i];
     fiber.state = State::kReady;
     fiber.parity = 0;
+    fiber.copies.clear();
     fiber.stack.resize(kStackBytes);
     // Six registers and the place to return to; the stack is as a call leaves it, 8 off a multiple of 16.
     auto top = reinterpret_cast<uintptr_t>(fiber.stack.data() + kStackBytes) & ~uintptr_t{15};

@@ -26,11 +26,18 @@ class Block {
  private:
   friend struct FiberAccess;
   enum class State { kReady, kBarrier, kShuffle, kDone };
+  struct Copy {
+    char* to;
+    const char* from;
+    int bytes, read;
+    void Make() const;
+  };
   struct Fiber {
     void* stack_pointer = nullptr;
     State state = State::kReady;
     int parity = 0;
     std::vector<char> stack;
+    std::vector<Copy> copies;  // that are still to be made
   };
   void Resume(int thread);
   void Wait(State state);
@@ -41,7 +48,10 @@ class Block {
   std::vector<int> order_;
   // Two for each thread: a lane may come to its next shuffle before others have read this one.
   std::vector<uint32_t> slots_;
-  std::vector<uint32_t> fragments_;  // kFragmentWords twice for each thread, likewise
+  std::vector<uint32_t> fragments_;    // kFragmentWords twice for each thread, likewise
+  std::vector<const uint16_t*> rows_;  // of squares; a warp reads them before it goes on
+  std::string error_;
+  std::mt19937_64* random_ = nullptr;
   const std::function<void()>* body_ = nullptr;
   void* scheduler_ = nullptr;
   int threads_ = 0;
@@ -53,9 +63,19 @@ class Block {
 void EmulatedBarrier();
 uint32_t EmulatedShuffle(uint32_t value, int32_t offset);  // of the lane whose number differs by xor `offset`
 
-// A warp's product of tensor cores, mma.m16n8k16 of f16 or bf16 with sums in f32. `fragment`: this lane's four words of a,
-// two of b; `sums`: its four.
+// A warp's product of tensor cores, mma.m16n8k16 of f16 or bf16 with sums in f32. `fragment`: this lane's four words of
+// a, two of b; `sums`: its four.
 constexpr int kFragmentWords = 6;
 void EmulatedTensorProduct(const uint32_t* fragment, int32_t bfloat, float* sums);
+
+// A warp's squares of 8 x 8 halves (ldmatrix.x4). `row`: the one that this lane points to, a multiple of 16 bytes;
+// `exchanged`: rows and columns; `words`: what this lane gets of each square.
+constexpr int kSquares = 4;
+void EmulatedLoadSquares(const uint16_t* row, int32_t exchanged, uint32_t* words);
+
+// An asynchronous copy of `read` bytes and zeros up to `bytes`: made at once or when its thread waits, as is drawn.
+// Addresses that are no multiples of `bytes`, and a thread that ends without waiting, are errors.
+void EmulatedBeginCopy(char* to, const char* from, int32_t bytes, int32_t read);
+void EmulatedWaitForCopies();
 
 }  // namespace plimsoll::codegen

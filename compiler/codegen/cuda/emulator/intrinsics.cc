@@ -102,6 +102,12 @@ uint32_t ToBfloat(float x) {
   const auto bits = std::bit_cast<uint32_t>(x);
   return x != x ? 0x7fff : (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
 }
+// Two as halves of a word, the first in the high half.
+uint32_t PackBfloats(float high, float low) { return ToBfloat(high) << 16 | ToBfloat(low); }
+uint32_t PackHalves(float high, float low) {
+  auto bits = [](float x) { return uint32_t{std::bit_cast<uint16_t>(static_cast<_Float16>(x))}; };
+  return bits(high) << 16 | bits(low);
+}
 int32_t High(double x) { return static_cast<int32_t>(std::bit_cast<uint64_t>(x) >> 32); }
 int32_t Low(double x) { return static_cast<int32_t>(std::bit_cast<uint64_t>(x)); }
 double FromHalves(int32_t low, int32_t high) {
@@ -175,6 +181,8 @@ const std::map<std::string, void*>& HostIntrinsics() {
       {"d2ll.rn", Address(Convert<int64_t, double, true>)},
       {"d2ll.rz", Address(Convert<int64_t, double, false>)},
       {"f2bf16.rn", Address(ToBfloat)},
+      {"cvt.rn.bf16x2.f32", Address(PackBfloats)},
+      {"cvt.rn.f16x2.f32", Address(PackHalves)},
       {"d2i.hi", Address(High)},
       {"d2i.lo", Address(Low)},
       {"lohi.i2d", Address(FromHalves)},
