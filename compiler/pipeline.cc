@@ -65,16 +65,16 @@ std::vector<Stage> Stages(RuntimeLibraryModel* library, std::vector<absl::Status
   auto before_post_ops = [&](Stage stage) {
     stages.insert(llvm::find_if(stages, [](const Stage& s) { return s.name == std::string("post-ops"); }), std::move(stage));
   };
-  if (options.cuda && !options.precision) {   // a kernel for halves: see CheckGenerated
-    before_post_ops({"attention", false, [=](mlir::OpPassManager& manager) {
-                       manager.addPass(passes::CreateAttentionPass(*library));
-                       manager.addPass(mlir::createCSEPass());
-                     }});
-  }
   if (const auto precision = options.precision) {
     // Behind layout: no later stage merges equal casts, which are to go into the kernels of their users.
     before_post_ops({"precision", true, [=](mlir::OpPassManager& manager) {
                        manager.addPass(passes::CreatePrecisionPass(*precision, library));
+                     }});
+  }
+  if (options.cuda) {   // behind precision: whether there is a kernel is asked of the types that it will have
+    before_post_ops({"attention", false, [=](mlir::OpPassManager& manager) {
+                       manager.addPass(passes::CreateAttentionPass(*library));
+                       manager.addPass(mlir::createCSEPass());
                      }});
   }
   return stages;

@@ -25,40 +25,63 @@ graph::DotGeneralOp Product(Value value) {
   return dot;
 }
 
+mlir::Type ElementOf(Value value) { return graph::tensorType(value).getElementType(); }
+bool IsHalf(Value value) { return ElementOf(value).isF16() || ElementOf(value).isBF16(); }
+
+// What was rounded to halves, from f32; `value` itself where that is not how it was made.
+Value BeforeRounding(Value value) {
+  auto cast = value.getDefiningOp<graph::CastOp>();
+  return cast && IsHalf(value) && ElementOf(cast.getOperand()).isF32() ? cast.getOperand() : value;
+}
+// What was widened from halves to f32, for this use alone; `value` itself where that is not how it was made.
+Value BeforeWidening(Value value) {
+  auto cast = value.getDefiningOp<graph::CastOp>();
+  return cast && value.hasOneUse() && ElementOf(value).isF32() && IsHalf(cast.getOperand()) ? cast.getOperand() : value;
+}
+
 bool Permutes(graph::TransposeOp op, llvm::ArrayRef<int64_t> permutation) {
   return op && op.getPermutation() == permutation;
 }
 
-// An operand as the attention reads it: [N, heads, sequence, size], or the two in the middle exchanged.
+// An operand as the attention reads it: [N, heads, sequence, size], or the two in the middle exchanged. It may be f32
+// where the product's operand is halves: it is rounded as it is then, before heads are repeated or anything exchanged.
 struct Heads {
   Value value;
   bool sequence_first = false;
 };
 
-// [N, G, T, D], each head repeated r times in a row to [N, G r, T, D]: what was before, or `value` itself.
+// [N, G, T, D] of which `many`, [N, G, r, T, D], has each head r times; null: it is something else.
+Value Repeated(Value many) {
+  auto expand = many.getDefiningOp<graph::ExpandOp>();
+  auto split = expand ? expand.getOperand().getDefiningOp<graph::ReshapeOp>() : nullptr;
+  if (!split || graph::tensorType(split.getOperand()).getRank() != 4) return nullptr;
+  llvm::ArrayRef<int64_t> from = ShapeOf(split.getOperand()), one = ShapeOf(split.getResult()), to = ShapeOf(many);
+  const bool splits = one == llvm::ArrayRef<int64_t>({from[0], from[1], 1, from[2], from[3]});
+  return splits && to.size() == 5 && to == llvm::ArrayRef<int64_t>({from[0], from[1], to[2], from[2], from[3]})
+             ? split.getOperand()
+             : nullptr;
+}
+
+// What heads are repeated of where `value` is the repeated heads as [N, G r, T, D]; else `value` itself.
 Value WithoutRepeats(Value value) {
   auto merge = value.getDefiningOp<graph::ReshapeOp>();
-  auto expand = merge ? merge.getOperand().getDefiningOp<graph::ExpandOp>() : nullptr;
-  auto split = expand ? expand.getOperand().getDefiningOp<graph::ReshapeOp>() : nullptr;
-  if (!split || graph::tensorType(split.getOperand()).getRank() != 4) return value;
-  llvm::ArrayRef<int64_t> from = ShapeOf(split.getOperand()), one = ShapeOf(split.getResult()), many = ShapeOf(expand.getResult());
-  if (one.size() != 5 || many.size() != 5) return value;
-  const int64_t repeats = many[2];
-  const bool splits = one == llvm::ArrayRef<int64_t>({from[0], from[1], 1, from[2], from[3]});
-  const bool repeated = many == llvm::ArrayRef<int64_t>({from[0], from[1], repeats, from[2], from[3]});
-  const bool merges = ShapeOf(value) == llvm::ArrayRef<int64_t>({from[0], from[1] * repeats, from[2], from[3]});
-  return splits && repeated && merges ? split.getOperand() : value;
+  Value source = merge ? Repeated(merge.getOperand()) : nullptr;
+  if (!source) return value;
+  llvm::ArrayRef<int64_t> many = ShapeOf(merge.getOperand());
+  return ShapeOf(value) == llvm::ArrayRef<int64_t>({many[0], many[1] * many[2], many[3], many[4]}) ? source : value;
 }
 
 Heads HeadsOf(Value value, bool may_repeat) {
-  if (may_repeat) value = WithoutRepeats(value);
-  auto transpose = value.getDefiningOp<graph::TransposeOp>();
+  const Value wide = BeforeRounding(value);
+  const Value once = may_repeat ? WithoutRepeats(wide) : wide;
+  auto transpose = once.getDefiningOp<graph::TransposeOp>();
   if (Permutes(transpose, {0, 2, 1, 3})) return {transpose.getOperand(), true};
-  return {value, false};
+  return {once == wide ? value : once, false};
 }
 
 // From [N, H, D, T].
 std::optional<Heads> HeadsOfTransposed(Value value) {
+  value = BeforeRounding(value);
   auto transpose = value.getDefiningOp<graph::TransposeOp>();
   if (Permutes(transpose, {0, 1, 3, 2})) return HeadsOf(transpose.getOperand(), true);
   if (Permutes(transpose, {0, 2, 3, 1})) return Heads{transpose.getOperand(), true};
@@ -66,12 +89,18 @@ std::optional<Heads> HeadsOfTransposed(Value value) {
   auto split = value.getDefiningOp<graph::ReshapeOp>();
   transpose = split ? split.getOperand().getDefiningOp<graph::TransposeOp>() : nullptr;
   auto merge = Permutes(transpose, {0, 2, 1}) ? transpose.getOperand().getDefiningOp<graph::ReshapeOp>() : nullptr;
-  if (!merge || graph::tensorType(merge.getOperand()).getRank() != 4) return std::nullopt;
-  llvm::ArrayRef<int64_t> from = ShapeOf(merge.getOperand());
+  if (!merge) return std::nullopt;
+  const Value source = Repeated(merge.getOperand());
+  llvm::SmallVector<int64_t> from(ShapeOf(merge.getOperand()));
+  if (source) {
+    from[1] *= from[2];
+    from.erase(from.begin() + 2);
+  }
+  if (from.size() != 4) return std::nullopt;
   const bool merges = ShapeOf(merge.getResult()) == llvm::ArrayRef<int64_t>({from[0] * from[1], from[2], from[3]});
   const bool splits = ShapeOf(value) == llvm::ArrayRef<int64_t>({from[0], from[1], from[3], from[2]});
   if (!merges || !splits) return std::nullopt;
-  return HeadsOf(merge.getOperand(), true);
+  return HeadsOf(source ? source : merge.getOperand(), true);
 }
 
 bool IsZero(Value value) {
@@ -87,8 +116,10 @@ struct Match {
   bool zero_if_nan = false;
 };
 
-// The softmax that `weights` are, past what makes zeros of rows that are no number.
+// The softmax that `weights` are, past what rounds them to halves and makes zeros of rows that are no number.
 graph::SoftmaxOp SoftmaxOf(Value weights, bool& zero_if_nan) {
+  if (!weights.hasOneUse()) return nullptr;
+  weights = BeforeRounding(weights);
   if (!weights.hasOneUse()) return nullptr;
   if (auto select = weights.getDefiningOp<graph::SelectOp>()) {
     auto is_nan = select.getCondition().getDefiningOp<graph::IsNanOp>();
@@ -109,13 +140,12 @@ std::optional<Match> MatchAttention(graph::DotGeneralOp root) {
   if (!softmax || softmax.getLog() || softmax.getAxis() != 3) return std::nullopt;
   Value scores = softmax.getOperand();
   if (!scores.hasOneUse()) return std::nullopt;
+  scores = BeforeWidening(scores);
+  if (!scores.hasOneUse()) return std::nullopt;
   if (auto add = scores.getDefiningOp<graph::AddOp>()) {
     for (int side = 0; side < 2 && !match.mask; ++side) {
-      Value product = add->getOperand(side), other = add->getOperand(1 - side);
-      if (!Product(product) || !product.hasOneUse() || product.getType() != add.getType() ||
-          graph::tensorType(other).getElementType() != graph::tensorType(product).getElementType()) {
-        continue;
-      }
+      Value product = BeforeWidening(add->getOperand(side)), other = add->getOperand(1 - side);
+      if (!Product(product) || !product.hasOneUse() || ShapeOf(product) != ShapeOf(add.getResult())) continue;
       match.mask = other;
       scores = product;
     }
@@ -123,9 +153,9 @@ std::optional<Match> MatchAttention(graph::DotGeneralOp root) {
   }
   graph::DotGeneralOp inner = Product(scores);
   if (!inner) return std::nullopt;
-  const mlir::Type element = graph::tensorType(root.getResult()).getElementType();
-  for (Value value : {inner.getLhs(), inner.getRhs(), outer.getRhs(), inner.getResult()}) {
-    if (graph::tensorType(value).getRank() != 4 || graph::tensorType(value).getElementType() != element) return std::nullopt;
+  const mlir::Type element = ElementOf(root.getResult());
+  for (Value value : {inner.getLhs(), inner.getRhs(), outer.getLhs(), outer.getRhs(), inner.getResult()}) {
+    if (graph::tensorType(value).getRank() != 4 || ElementOf(value) != element) return std::nullopt;
   }
   match.scale = inner.getScale().convertToDouble();
   std::optional<Heads> k = HeadsOf(inner.getRhs(), true);
@@ -169,16 +199,24 @@ class AttentionPass : public mlir::PassWrapper<AttentionPass, mlir::OperationPas
     graph::TransposeOp after;
     if (root->hasOneUse()) after = llvm::dyn_cast<graph::TransposeOp>(*root->user_begin());
     if (!Permutes(after, {0, 2, 1, 3}) || after->getBlock() != root->getBlock()) after = nullptr;
+    const mlir::Type element = ElementOf(root.getResult());
+    auto rounded = [&](Value value) -> Value {
+      if (ElementOf(value) == element) return value;
+      return builder.create<graph::CastOp>(root.getLoc(), graph::tensorType(value).clone(element), value);
+    };
+    const Value operands[] = {rounded(match.q.value), rounded(match.k.value), rounded(match.v.value)};
     const bool sequence_first[] = {match.q.sequence_first, match.k.sequence_first, match.v.sequence_first, after != nullptr};
     mlir::Value replaced = after ? after.getResult() : root.getResult();
     auto made = graph::build::op<graph::AttentionOp>(
-        builder, root.getLoc(), match.q.value, match.k.value, match.v.value, match.mask,
+        builder, root.getLoc(), operands[0], operands[1], operands[2], match.mask,
         builder.getF64FloatAttr(match.scale), builder.getBoolAttr(match.zero_if_nan),
         builder.getDenseBoolArrayAttr(sequence_first));
-    if (mlir::failed(made)) return;
-    mlir::Operation* attention = made->getDefiningOp();
-    if (made->getType() != replaced.getType() || (library_ != nullptr && !library_->Ask(attention, false).ok())) {
-      attention->erase();
+    const bool taken = mlir::succeeded(made) && made->getType() == replaced.getType() &&
+                       (library_ == nullptr || library_->Ask(made->getDefiningOp(), false).ok());
+    if (!taken) {
+      if (mlir::succeeded(made)) return EraseUnused(made->getDefiningOp());
+      for (Value operand : operands)
+        if (operand.use_empty()) EraseUnused(operand.getDefiningOp());
       return;
     }
     replaced.replaceAllUsesWith(*made);

@@ -1,6 +1,7 @@
 #include "runtime/library/generated.h"
 
 #include "absl/strings/str_cat.h"
+#include "runtime/library/nvidia/description.h"
 
 namespace plimsoll::runtime {
 namespace {
@@ -17,9 +18,26 @@ absl::Status CheckProduct(plan::DataType a, plan::DataType b, plan::DataType res
                                                plan::DataType_Name(b), " in ", plan::DataType_Name(result)));
 }
 
+// Whether one kernel gains over products by a library and a softmax, whose scores are in memory.
+bool IsAttentionWorth(const plan::Attention& attention, const plan::Target& target) {
+  const int64_t queries = attention.q().dims(2), size = attention.q().dims(3), value_size = attention.v().dims(3),
+                heads = attention.q().dims(1), groups = attention.k().dims(1);
+  const plan::DataType type = attention.q().dtype();
+  const bool half = type == plan::F16 || type == plan::BF16;
+  if ((type != plan::F32 && !half) || size > 256 || value_size > 256) return false;
+  // A decoder's step: each query is one block's, which reads keys and values where they are; products want heads that are
+  // shared repeated in memory. Else the blocks must fill a GPU.
+  if (queries <= kFewQueries) return heads > groups || attention.q().dims(0) * heads * queries >= 128;
+  if (queries < 16) return false;   // most of a tile is empty
+  if (type == plan::F32) return size <= 128 && value_size <= 128;
+  // Halves by tensor cores, which take them in pairs; without these the library's products win.
+  const auto architecture = nvidia::ArchitectureOf(target);
+  return architecture.ok() && *architecture >= 80 && size % 2 == 0 && value_size % 2 == 0;
+}
+
 }  // namespace
 
-absl::Status CheckGenerated(const plan::LibraryOp& op) {
+absl::Status CheckGenerated(const plan::LibraryOp& op, const plan::Target& target) {
   switch (op.op_case()) {
     case plan::LibraryOp::kMatmul:
       return CheckProduct(op.matmul().a().dtype(), op.matmul().b().dtype(), op.matmul().dst().dtype());
@@ -30,13 +48,9 @@ absl::Status CheckGenerated(const plan::LibraryOp& op) {
       if (IsFloat(op.pool().src().dtype())) return absl::OkStatus();
       return absl::UnimplementedError(
           absl::StrCat("no generated kernel for poolings of ", plan::DataType_Name(op.pool().src().dtype())));
-    case plan::LibraryOp::kAttention: {
-      // Few queries leave the GPU empty, and halves go through tensor cores as products of the library.
-      const plan::Attention& attention = op.attention();
-      const bool worth = attention.q().dtype() == plan::F32 && attention.q().dims(2) >= 16 &&
-                         attention.q().dims(3) <= 128 && attention.v().dims(3) <= 128;
-      return worth ? absl::OkStatus() : absl::UnimplementedError("products and a softmax are faster than one kernel");
-    }
+    case plan::LibraryOp::kAttention:
+      if (IsAttentionWorth(op.attention(), target)) return absl::OkStatus();
+      return absl::UnimplementedError("products and a softmax are faster than one kernel");
     case plan::LibraryOp::kRecurrent:
     case plan::LibraryOp::kPack:
       return absl::OkStatus();

@@ -5,14 +5,16 @@
 
 #include "absl/status/status.h"
 #include "ir/plan/library.pb.h"
+#include "ir/plan/plan.pb.h"
 
 namespace plimsoll::runtime {
 
 inline constexpr int64_t kFewQueries = 4;  // of attention: up to here each is a block's own
 
 // OK where there is a kernel for operands of these types: matmul and convolution of f32, f64, f16, bf16, and of 8-bit
-// integers to 32 bits; pooling of the former; recurrent nets; packing. kUnimplemented for others, which the compiler
-// says otherwise (products as multiplications and sums, poolings in f32).
-absl::Status CheckGenerated(const plan::LibraryOp& op);
+// integers to 32 bits; pooling of the former; recurrent nets; packing. Attention: where one kernel gains over products
+// and a softmax on the target. kUnimplemented for others, which the compiler says otherwise (products as
+// multiplications and sums, poolings in f32).
+absl::Status CheckGenerated(const plan::LibraryOp& op, const plan::Target& target);
 
 }  // namespace plimsoll::runtime

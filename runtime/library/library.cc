@@ -32,7 +32,7 @@ absl::StatusOr<Requirements> Query(const plan::LibraryOp& op, const plan::Target
     if (op.library() == "cublaslt") return cublaslt::Query(op, target);
     if (op.library() == "cudnn") return cudnn::Query(op, target, constant_weights);
     if (!op.library().empty()) return NoLibrary(op, target);
-    if (absl::Status status = CheckGenerated(op); !status.ok()) return status;
+    if (absl::Status status = CheckGenerated(op, target); !status.ok()) return status;
     return Requirements{};
   }
   if (op.library() != "onednn" && !op.library().empty()) return NoLibrary(op, target);

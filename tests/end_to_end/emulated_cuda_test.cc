@@ -2,9 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <string>
 #include <tuple>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "tests/emulation/run_emulated.h"
 #include "tests/end_to_end/collections.h"
@@ -24,6 +26,18 @@ constexpr Way kKernels = {"kernels", "f32", 0, false, 4};
 constexpr Way kLibraries = {"libraries", "f32", 0, true, 1};
 constexpr Way kBf16 = {"bf16", "bf16", 0.15, true, 4};
 constexpr Way kF16 = {"f16", "f16", 0.03, false, 1};
+
+// Models of two layers whose first data set has attention over 16 positions or more, or is a decoder's step.
+constexpr const char* kWithAttention[] = {"bert",          "gpt2",       "llama", "llama_decode",   "llama_dynamic",
+                                          "llama_opset23", "t5_encoder", "vit",   "whisper_encoder"};
+
+// Kernels of attention that a run launches.
+int AttentionsOf(const plan::Plan& plan) {
+  int count = 0;
+  for (const plan::Command& command : plan.run().commands())
+    count += absl::StrContains(command.launch().symbol(), "_attention");
+  return count;
+}
 
 void RunModel(const std::string& folder, const Way& way) {
   const std::string model = folder + "/model.onnx";
@@ -63,9 +77,11 @@ void RunModel(const std::string& folder, const Way& way) {
       }
     }
     const plan::Plan& plan = (*program)->plan();
-    printf("%s: %d commands on %d streams, %ld kernels launched, %ld library calls\n", set.name.c_str(),
-           plan.run().commands_size(), std::max(1, plan.run().streams()), static_cast<long>(gpu.launches()),
-           static_cast<long>(gpu.library_calls()));
+    printf("%s: %d commands on %d streams, %ld kernels launched, %ld library calls, %d attentions\n",
+           set.name.c_str(), plan.run().commands_size(), std::max(1, plan.run().streams()),
+           static_cast<long>(gpu.launches()), static_cast<long>(gpu.library_calls()), AttentionsOf(plan));
+    const bool attends = absl::c_linear_search(kWithAttention, std::filesystem::path(folder).filename());
+    if (attends && set.name == "test_data_set_0") EXPECT_EQ(AttentionsOf(plan), 2);
     // What a plan takes is what was allocated, to the byte.
     EXPECT_EQ((*program)->device_usage().planned_bytes, gpu.driver().peak_bytes());
     program->reset();

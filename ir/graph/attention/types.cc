@@ -1,5 +1,6 @@
 // Constraints: (A1) ranks are 4, element types are one float; (A2) q, k and v agree in batch, sequence and size, and the heads
-// of k and v divide those of q; (A3) the mask broadcasts to the scores; (A4) sequence_first has four entries.
+// of k and v divide those of q; (A3) the mask, of that float or f32, broadcasts to the scores; (A4) sequence_first has four
+// entries.
 #include "ir/graph/infer.h"
 
 namespace plimsoll::graph {
@@ -41,7 +42,8 @@ PLIMSOLL_INFER(AttentionOp) {
                              tensorType(operands[1]), ", ", tensorType(operands[2]));
   if (mlir::Value mask = adaptor.getMask()) {
     mlir::RankedTensorType type = tensorType(mask);
-    if (type.getElementType() != element || !broadcastsTo(type.getShape(), {q[0], q[1], q[2], k[2]}))
+    const bool of_type = type.getElementType() == element || type.getElementType().isF32();
+    if (!of_type || !broadcastsTo(type.getShape(), {q[0], q[1], q[2], k[2]}))
       return emitOptionalError(location, "(A3) the mask ", type, " does not broadcast to the scores");
   }
   return inferTensor(location, headsFirst({q[0], q[1], q[2], v[3]}, sequence_first[3]), element, types);

@@ -64,3 +64,69 @@ func.func @other_axis(%q: tensor<1x2x5x8xf32>, %k: tensor<1x2x7x8xf32>, %v: tens
   %2 = "graph.dot_general"(%1, %v) <{operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0>}> : (tensor<1x2x5x7xf32>, tensor<1x2x7x4xf32>) -> tensor<1x2x5x4xf32>
   return %2 : tensor<1x2x5x4xf32>
 }
+
+// -----
+
+// Repeated heads that are merged with the batch in one step, before the exchange.
+// CHECK-LABEL: func.func @grouped_and_merged
+// CHECK: "graph.attention"(%arg0, %arg1, %arg2) {{.*}} : (tensor<2x6x5x8xf32>, tensor<2x3x7x8xf32>, tensor<2x3x7x8xf32>)
+// CHECK-NOT: softmax
+func.func @grouped_and_merged(%q: tensor<2x6x5x8xf32>, %k: tensor<2x3x7x8xf32>, %v: tensor<2x3x7x8xf32>) -> tensor<2x6x5x8xf32> {
+  %0 = graph.reshape %k : tensor<2x3x7x8xf32> -> tensor<2x3x1x7x8xf32>
+  %1 = graph.expand %0 : tensor<2x3x1x7x8xf32> -> tensor<2x3x2x7x8xf32>
+  %2 = graph.reshape %1 : tensor<2x3x2x7x8xf32> -> tensor<12x7x8xf32>
+  %3 = graph.transpose %2 by [0, 2, 1] : tensor<12x7x8xf32> -> tensor<12x8x7xf32>
+  %4 = graph.reshape %3 : tensor<12x8x7xf32> -> tensor<2x6x8x7xf32>
+  %5 = graph.reshape %v : tensor<2x3x7x8xf32> -> tensor<2x3x1x7x8xf32>
+  %6 = graph.expand %5 : tensor<2x3x1x7x8xf32> -> tensor<2x3x2x7x8xf32>
+  %7 = graph.reshape %6 : tensor<2x3x2x7x8xf32> -> tensor<2x6x7x8xf32>
+  %8 = "graph.dot_general"(%q, %4) <{operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0>}> : (tensor<2x6x5x8xf32>, tensor<2x6x8x7xf32>) -> tensor<2x6x5x7xf32>
+  %9 = graph.softmax %8 {axis = 3 : i64} : tensor<2x6x5x7xf32> -> tensor<2x6x5x7xf32>
+  %10 = "graph.dot_general"(%9, %7) <{operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0>}> : (tensor<2x6x5x7xf32>, tensor<2x6x7x8xf32>) -> tensor<2x6x5x8xf32>
+  return %10 : tensor<2x6x5x8xf32>
+}
+
+// -----
+
+// Products of halves around a softmax of f32, as models of halves have it: the mask stays f32.
+// CHECK-LABEL: func.func @softmax_of_f32
+// CHECK-NEXT: %[[R:.*]] = "graph.attention"(%arg0, %arg1, %arg2, %arg3) {{.*}} : (tensor<1x2x5x8xbf16>, tensor<1x2x7x8xbf16>, tensor<1x2x7x4xbf16>, tensor<5x7xf32>) -> tensor<1x2x5x4xbf16>
+// CHECK-NEXT: return %[[R]]
+func.func @softmax_of_f32(%q: tensor<1x2x5x8xbf16>, %k: tensor<1x2x7x8xbf16>, %v: tensor<1x2x7x4xbf16>, %mask: tensor<5x7xf32>) -> tensor<1x2x5x4xbf16> {
+  %0 = "graph.dot_general"(%q, %k) <{operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0>, transpose_rhs = true}> : (tensor<1x2x5x8xbf16>, tensor<1x2x7x8xbf16>) -> tensor<1x2x5x7xbf16>
+  %1 = graph.cast %0 : tensor<1x2x5x7xbf16> -> tensor<1x2x5x7xf32>
+  %2 = graph.add %1, %mask : (tensor<1x2x5x7xf32>, tensor<5x7xf32>) -> tensor<1x2x5x7xf32>
+  %3 = graph.softmax %2 {axis = 3 : i64} : tensor<1x2x5x7xf32> -> tensor<1x2x5x7xf32>
+  %4 = graph.cast %3 : tensor<1x2x5x7xf32> -> tensor<1x2x5x7xbf16>
+  %5 = "graph.dot_general"(%4, %v) <{operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0>}> : (tensor<1x2x5x7xbf16>, tensor<1x2x7x4xbf16>) -> tensor<1x2x5x4xbf16>
+  return %5 : tensor<1x2x5x4xbf16>
+}
+
+// -----
+
+// The mask is added in halves, the sum widened.
+// CHECK-LABEL: func.func @mask_of_halves
+// CHECK: "graph.attention"(%arg0, %arg1, %arg2, %arg3) {{.*}} : (tensor<1x2x5x8xf16>, tensor<1x2x7x8xf16>, tensor<1x2x7x4xf16>, tensor<5x7xf16>)
+func.func @mask_of_halves(%q: tensor<1x2x5x8xf16>, %k: tensor<1x2x7x8xf16>, %v: tensor<1x2x7x4xf16>, %mask: tensor<5x7xf16>) -> tensor<1x2x5x4xf16> {
+  %0 = "graph.dot_general"(%q, %k) <{operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0>, transpose_rhs = true}> : (tensor<1x2x5x8xf16>, tensor<1x2x7x8xf16>) -> tensor<1x2x5x7xf16>
+  %1 = graph.add %0, %mask : (tensor<1x2x5x7xf16>, tensor<5x7xf16>) -> tensor<1x2x5x7xf16>
+  %2 = graph.cast %1 : tensor<1x2x5x7xf16> -> tensor<1x2x5x7xf32>
+  %3 = graph.softmax %2 {axis = 3 : i64} : tensor<1x2x5x7xf32> -> tensor<1x2x5x7xf32>
+  %4 = graph.cast %3 : tensor<1x2x5x7xf32> -> tensor<1x2x5x7xf16>
+  %5 = "graph.dot_general"(%4, %v) <{operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0>}> : (tensor<1x2x5x7xf16>, tensor<1x2x7x4xf16>) -> tensor<1x2x5x4xf16>
+  return %5 : tensor<1x2x5x4xf16>
+}
+
+// -----
+
+// Scores that are widened and read in f32 elsewhere stay in memory.
+// CHECK-LABEL: func.func @widened_twice
+// CHECK-NOT: graph.attention
+func.func @widened_twice(%q: tensor<1x2x5x8xf16>, %k: tensor<1x2x7x8xf16>, %v: tensor<1x2x7x4xf16>) -> (tensor<1x2x5x4xf16>, tensor<1x2x5x7xf32>) {
+  %0 = "graph.dot_general"(%q, %k) <{operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0>, transpose_rhs = true}> : (tensor<1x2x5x8xf16>, tensor<1x2x7x8xf16>) -> tensor<1x2x5x7xf16>
+  %1 = graph.cast %0 : tensor<1x2x5x7xf16> -> tensor<1x2x5x7xf32>
+  %2 = graph.softmax %1 {axis = 3 : i64} : tensor<1x2x5x7xf32> -> tensor<1x2x5x7xf32>
+  %3 = graph.cast %2 : tensor<1x2x5x7xf32> -> tensor<1x2x5x7xf16>
+  %4 = "graph.dot_general"(%3, %v) <{operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0>}> : (tensor<1x2x5x7xf16>, tensor<1x2x7x4xf16>) -> tensor<1x2x5x4xf16>
+  return %4, %1 : tensor<1x2x5x4xf16>, tensor<1x2x5x7xf32>
+}
