@@ -43,6 +43,21 @@ PLIMSOLL_INLINE void LoadSquares(const PLIMSOLL_SHARED uint16_t* row, uint32_t* 
   }
 }
 
+// 16 x 16 halves as an operand's fragment: 16 rows of the left one, or 2 x 8 columns of the right one (words 0 and 1,
+// words 2 and 3). They begin at (outer, inner) of a tile, whose rows lie along the inner axis, the one that is summed
+// over, or (kExchanged) along the outer one, `stride` elements from one to the next.
+template <bool kRight, bool kExchanged>
+PLIMSOLL_INLINE void LoadFragment(const PLIMSOLL_SHARED uint16_t* tile, int stride, int outer, int inner,
+                                  uint32_t* words) {
+  const int lane = ThreadNumber() % 32, first = lane / 8 % 2 * 8, second = lane / 16 * 8;
+  outer += kRight ? second : first;
+  inner += kRight ? first : second;
+  if constexpr (kExchanged)
+    LoadSquares<true>(tile + (inner + lane % 8) * stride + outer, words);
+  else
+    LoadSquares<false>(tile + (outer + lane % 8) * stride + inner, words);
+}
+
 // Two floats rounded to halves, the first in the low half.
 template <bool kBfloat>
 PLIMSOLL_INLINE uint32_t PackHalves(float low, float high) {

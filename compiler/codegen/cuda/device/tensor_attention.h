@@ -102,7 +102,7 @@ PLIMSOLL_INLINE void TensorAttention(const Attention& attention, const Pointer* 
     for (int s = 0; 16 * s < size; ++s) PLIMSOLL_UNROLL
     for (int j = 0; j < kScores; j += 2) {
       uint32_t words[4];
-      LoadSquares<false>(key_tile + (8 * j + lane / 16 * 8 + lane % 8) * kStride + 16 * s + lane / 8 % 2 * 8, words);
+      LoadFragment<true, false>(key_tile, kStride, 8 * j, 16 * s, words);
       MultiplyFragments<kBfloat>(rows[s], words, scores[j]);
       MultiplyFragments<kBfloat>(rows[s], words + 2, scores[j + 1]);
     }
@@ -153,7 +153,7 @@ PLIMSOLL_INLINE void TensorAttention(const Attention& attention, const Pointer* 
       PLIMSOLL_UNROLL
       for (int e = 0; 8 * e < columns; e += 2) {
         uint32_t words[4];
-        LoadSquares<true>(value_tile + (8 * t + lane % 16) * kStride + 8 * e + lane / 16 * 8, words);
+        LoadFragment<true, true>(value_tile, kStride, 8 * e, 8 * t, words);
         MultiplyFragments<kBfloat>(weights, words, sums[e]);
         MultiplyFragments<kBfloat>(weights, words + 2, sums[e + 1]);
       }

@@ -23,7 +23,6 @@ struct HalfSide : TileShare<kOuter, kDepth, 256> {
   Index from[kWords];
   int starts[kWords][kDims];
   bool valid[kWords];
-  uint32_t staged[kWords];
 
   PLIMSOLL_INLINE void Start(const Factor& factor, const Axis& outer_axis, int first) {
     PLIMSOLL_UNROLL
@@ -36,44 +35,32 @@ struct HalfSide : TileShare<kOuter, kDepth, 256> {
       WindowStarts(factor.windows, factor.window, position, starts[g]);
     }
   }
-  PLIMSOLL_INLINE void Fetch(const Factor& factor, const Axis& inner_axis, Pointer base, int step) {
+  // Begins to copy the part of the tile at `step` of the inner axis; what is not there is 0.
+  PLIMSOLL_INLINE void Begin(const Factor& factor, const Axis& inner_axis, Pointer base, int step,
+                             PLIMSOLL_SHARED uint16_t* tile) {
     PLIMSOLL_UNROLL
     for (int g = 0; g < 2 * kWords / factor.width; ++g) {
-      uint32_t to[4] = {0, 0, 0, 0};
       const int number = step + InnerOf(factor, g);
-      if (valid[g] && number < inner_axis.count) {
+      bool there = valid[g] && number < inner_axis.count;
+      Index at = 0;
+      if (there) {
         int position[kDims];
         Decode(inner_axis, number, position);
-        Index at = from[g] + Address<Index>(inner_axis, position, factor.inner);
-        if (Inside<Index>(factor.windows, factor.window, starts[g], position, at))
-          Load(Element(base, at, factor.type), kU32, factor.width / 2, to);
+        at = from[g] + Address<Index>(inner_axis, position, factor.inner);
+        there = Inside<Index>(factor.windows, factor.window, starts[g], position, at);
       }
-      PLIMSOLL_UNROLL
-      for (int i = 0; i < factor.width / 2; ++i) staged[g * factor.width / 2 + i] = to[i];
+      const int place = factor.inner_fast ? OuterOf(factor, g) * kInnerStride + InnerOf(factor, g)
+                                          : InnerOf(factor, g) * kOuterStride + OuterOf(factor, g);
+      BeginCopy(tile + place, Element(base, there ? at : 0, factor.type), 2 * factor.width, there);
     }
   }
-  PLIMSOLL_INLINE void Put(const Factor& factor, PLIMSOLL_SHARED uint16_t* tile) const {
-    PLIMSOLL_UNROLL
-    for (int g = 0; g < 2 * kWords / factor.width; ++g) {
-      const int at = factor.inner_fast ? OuterOf(factor, g) * kInnerStride + InnerOf(factor, g)
-                                       : InnerOf(factor, g) * kOuterStride + OuterOf(factor, g);
-      PLIMSOLL_SHARED uint32_t* to = reinterpret_cast<PLIMSOLL_SHARED uint32_t*>(tile + at);
-      const uint32_t* words = staged + g * factor.width / 2;
-      if (factor.width == 8) {
-        typedef uint32_t Four __attribute__((ext_vector_type(4)));
-        *reinterpret_cast<PLIMSOLL_SHARED Four*>(to) = Four{words[0], words[1], words[2], words[3]};
-        continue;
-      }
-      PLIMSOLL_UNROLL
-      for (int i = 0; i < factor.width / 2; ++i) to[i] = words[i];
-    }
-  }
-  // Elements (outer, inner) and (outer, inner + 1), the first in the low half.
-  static PLIMSOLL_INLINE uint32_t Pair(const Factor& factor, const PLIMSOLL_SHARED uint16_t* tile, int outer,
-                                       int inner) {
+  template <bool kRight>
+  static PLIMSOLL_INLINE void Fragment(const Factor& factor, const PLIMSOLL_SHARED uint16_t* tile, int outer, int inner,
+                                       uint32_t* words) {
     if (factor.inner_fast)
-      return *reinterpret_cast<const PLIMSOLL_SHARED uint32_t*>(tile + outer * kInnerStride + inner);
-    return tile[inner * kOuterStride + outer] | static_cast<uint32_t>(tile[(inner + 1) * kOuterStride + outer]) << 16;
+      LoadFragment<kRight, false>(tile, kInnerStride, outer, inner, words);
+    else
+      LoadFragment<kRight, true>(tile, kOuterStride, outer, inner, words);
   }
 };
 
@@ -115,44 +102,31 @@ PLIMSOLL_INLINE void TensorProduct(const Product& product, const Pointer* operan
   for (int j = 0; j < kTilesAcross; ++j) PLIMSOLL_UNROLL
   for (int c = 0; c < 4; ++c) sums[i][j][c] = 0;
 
-  left.Fetch(product.left, product.inner, left_base, 0);
-  right.Fetch(product.right, product.inner, right_base, 0);
-  left.Put(product.left, memory);
-  right.Put(product.right, memory + Left::kSize);
-  Barrier();
+  auto begin = [&](int step, PLIMSOLL_SHARED uint16_t* tiles) __attribute__((always_inline)) {
+    left.Begin(product.left, product.inner, left_base, step, tiles);
+    right.Begin(product.right, product.inner, right_base, step, tiles + Left::kSize);
+  };
+  if (product.inner.count > 0) begin(0, memory);
   int buffer = 0;
   _Pragma("clang loop unroll(disable)") for (int step = 0; step < product.inner.count; step += kDepth) {
-    const bool more = step + kDepth < product.inner.count;
-    if (more) {
-      left.Fetch(product.left, product.inner, left_base, step + kDepth);
-      right.Fetch(product.right, product.inner, right_base, step + kDepth);
-    }
     const PLIMSOLL_SHARED uint16_t *left_tile = memory + buffer, *right_tile = left_tile + Left::kSize;
+    buffer = kBuffer - buffer;
+    WaitForCopies();
+    Barrier();
+    if (step + kDepth < product.inner.count) begin(step + kDepth, memory + buffer);
     PLIMSOLL_UNROLL
     for (int k = 0; k < kDepth; k += 16) {
       uint32_t b[kTilesAcross][2];
       PLIMSOLL_UNROLL
-      for (int j = 0; j < kTilesAcross; ++j) {
-        const int column = warp_column + 8 * j + quad;
-        b[j][0] = Right::Pair(product.right, right_tile, column, k + within);
-        b[j][1] = Right::Pair(product.right, right_tile, column, k + within + 8);
-      }
+      for (int j = 0; j < kTilesAcross; j += 2)
+        Right::template Fragment<true>(product.right, right_tile, warp_column + 8 * j, k, b[j]);
       PLIMSOLL_UNROLL
       for (int i = 0; i < kTilesDown; ++i) {
-        const int row = warp_row + 16 * i + quad;
-        const uint32_t a[4] = {Left::Pair(product.left, left_tile, row, k + within),
-                               Left::Pair(product.left, left_tile, row + 8, k + within),
-                               Left::Pair(product.left, left_tile, row, k + within + 8),
-                               Left::Pair(product.left, left_tile, row + 8, k + within + 8)};
+        uint32_t a[4];
+        Left::template Fragment<false>(product.left, left_tile, warp_row + 16 * i, k, a);
         PLIMSOLL_UNROLL
         for (int j = 0; j < kTilesAcross; ++j) MultiplyFragments<kBfloat>(a, b[j], sums[i][j]);
       }
-    }
-    if (more) {
-      buffer = kBuffer - buffer;
-      left.Put(product.left, memory + buffer);
-      right.Put(product.right, memory + buffer + Left::kSize);
-      Barrier();
     }
   }
 
