@@ -45,10 +45,25 @@ bool Permutes(graph::TransposeOp op, llvm::ArrayRef<int64_t> permutation) {
 
 // An operand as the attention reads it: [N, heads, sequence, size], or the two in the middle exchanged. It may be f32
 // where the product's operand is halves: it is rounded as it is then, before heads are repeated or anything exchanged.
+// `factor`, where there is one, is of one element: a scale that is known at run time only.
 struct Heads {
   Value value;
   bool sequence_first = false;
+  Value factor;
 };
+
+// What `value` is `factor` times, if that is of one element; else `value` itself.
+Value WithoutFactor(Value value, Value& factor) {
+  auto product = value.getDefiningOp<graph::MulOp>();
+  for (int side = 0; product && value.hasOneUse() && side < 2; ++side) {
+    Value scale = product->getOperand(side), scaled = product->getOperand(1 - side);
+    const mlir::RankedTensorType type = graph::tensorType(scale);
+    if (!type.hasStaticShape() || type.getNumElements() != 1 || scaled.getType() != value.getType()) continue;
+    factor = scale;
+    return scaled;
+  }
+  return value;
+}
 
 // [N, G, T, D] of which `many`, [N, G, r, T, D], has each head r times; null: it is something else.
 Value Repeated(Value many) {
@@ -72,19 +87,27 @@ Value WithoutRepeats(Value value) {
 }
 
 Heads HeadsOf(Value value, bool may_repeat) {
-  const Value wide = BeforeRounding(value);
-  const Value once = may_repeat ? WithoutRepeats(wide) : wide;
+  Value factor;
+  const Value before = WithoutFactor(BeforeRounding(value), factor);
+  const Value once = may_repeat ? WithoutRepeats(before) : before;
   auto transpose = once.getDefiningOp<graph::TransposeOp>();
-  if (Permutes(transpose, {0, 2, 1, 3})) return {transpose.getOperand(), true};
-  return {once == wide ? value : once, false};
+  if (Permutes(transpose, {0, 2, 1, 3})) return {transpose.getOperand(), true, factor};
+  if (once == before) return {value};
+  return {once, false, factor};
 }
 
 // From [N, H, D, T].
 std::optional<Heads> HeadsOfTransposed(Value value) {
-  value = BeforeRounding(value);
+  Value factor;
+  value = WithoutFactor(BeforeRounding(value), factor);
+  auto scaled = [&](Heads heads) -> std::optional<Heads> {
+    if (factor && heads.factor) return std::nullopt;
+    if (factor) heads.factor = factor;
+    return heads;
+  };
   auto transpose = value.getDefiningOp<graph::TransposeOp>();
-  if (Permutes(transpose, {0, 1, 3, 2})) return HeadsOf(transpose.getOperand(), true);
-  if (Permutes(transpose, {0, 2, 3, 1})) return Heads{transpose.getOperand(), true};
+  if (Permutes(transpose, {0, 1, 3, 2})) return scaled(HeadsOf(transpose.getOperand(), true));
+  if (Permutes(transpose, {0, 2, 3, 1})) return scaled({transpose.getOperand(), true});
   // Heads merged with the batch, exchanged, and split again.
   auto split = value.getDefiningOp<graph::ReshapeOp>();
   transpose = split ? split.getOperand().getDefiningOp<graph::TransposeOp>() : nullptr;
@@ -100,7 +123,7 @@ std::optional<Heads> HeadsOfTransposed(Value value) {
   const bool merges = ShapeOf(merge.getResult()) == llvm::ArrayRef<int64_t>({from[0] * from[1], from[2], from[3]});
   const bool splits = ShapeOf(value) == llvm::ArrayRef<int64_t>({from[0], from[1], from[3], from[2]});
   if (!merges || !splits) return std::nullopt;
-  return HeadsOf(source ? source : merge.getOperand(), true);
+  return scaled(HeadsOf(source ? source : merge.getOperand(), true));
 }
 
 bool IsZero(Value value) {
@@ -200,11 +223,13 @@ class AttentionPass : public mlir::PassWrapper<AttentionPass, mlir::OperationPas
     if (root->hasOneUse()) after = llvm::dyn_cast<graph::TransposeOp>(*root->user_begin());
     if (!Permutes(after, {0, 2, 1, 3}) || after->getBlock() != root->getBlock()) after = nullptr;
     const mlir::Type element = ElementOf(root.getResult());
-    auto rounded = [&](Value value) -> Value {
+    auto operand = [&](const Heads& heads) -> Value {
+      Value value = heads.value;
+      if (heads.factor) value = builder.create<graph::MulOp>(root.getLoc(), value.getType(), value, heads.factor);
       if (ElementOf(value) == element) return value;
       return builder.create<graph::CastOp>(root.getLoc(), graph::tensorType(value).clone(element), value);
     };
-    const Value operands[] = {rounded(match.q.value), rounded(match.k.value), rounded(match.v.value)};
+    const Value operands[] = {operand(match.q), operand(match.k), operand(match.v)};
     const bool sequence_first[] = {match.q.sequence_first, match.k.sequence_first, match.v.sequence_first, after != nullptr};
     mlir::Value replaced = after ? after.getResult() : root.getResult();
     auto made = graph::build::op<graph::AttentionOp>(
@@ -215,8 +240,8 @@ class AttentionPass : public mlir::PassWrapper<AttentionPass, mlir::OperationPas
                        (library_ == nullptr || library_->Ask(made->getDefiningOp(), false).ok());
     if (!taken) {
       if (mlir::succeeded(made)) return EraseUnused(made->getDefiningOp());
-      for (Value operand : operands)
-        if (operand.use_empty()) EraseUnused(operand.getDefiningOp());
+      for (Value unused : operands)
+        if (unused.use_empty()) EraseUnused(unused.getDefiningOp());
       return;
     }
     replaced.replaceAllUsesWith(*made);

@@ -130,3 +130,23 @@ func.func @widened_twice(%q: tensor<1x2x5x8xf16>, %k: tensor<1x2x7x8xf16>, %v: t
   %4 = "graph.dot_general"(%3, %v) <{operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0>}> : (tensor<1x2x5x7xf16>, tensor<1x2x7x4xf16>) -> tensor<1x2x5x4xf16>
   return %4, %1 : tensor<1x2x5x4xf16>, tensor<1x2x5x7xf32>
 }
+
+// -----
+
+// A scale of one element that is known at run time only, behind the exchanges: before them it is the same.
+// CHECK-LABEL: func.func @scaled
+// CHECK-NEXT: %[[Q:.*]] = graph.mul %arg0, %arg3 : (tensor<1x5x2x8xf16>, tensor<1xf16>) -> tensor<1x5x2x8xf16>
+// CHECK-NEXT: %[[K:.*]] = graph.mul %arg1, %arg3 : (tensor<1x2x7x8xf16>, tensor<1xf16>) -> tensor<1x2x7x8xf16>
+// CHECK-NEXT: "graph.attention"(%[[Q]], %[[K]], %arg2) {{.*}}sequence_first = array<i1: true, false, false, false>
+func.func @scaled(%q: tensor<1x5x2x8xf16>, %k: tensor<1x2x7x8xf16>, %v: tensor<1x2x7x4xf16>, %scale: tensor<1xf16>) -> tensor<1x2x5x4xf16> {
+  %0 = graph.transpose %q by [0, 2, 1, 3] : tensor<1x5x2x8xf16> -> tensor<1x2x5x8xf16>
+  %1 = graph.mul %0, %scale : (tensor<1x2x5x8xf16>, tensor<1xf16>) -> tensor<1x2x5x8xf16>
+  %2 = graph.reshape %k : tensor<1x2x7x8xf16> -> tensor<2x7x8xf16>
+  %3 = graph.transpose %2 by [0, 2, 1] : tensor<2x7x8xf16> -> tensor<2x8x7xf16>
+  %4 = graph.reshape %3 : tensor<2x8x7xf16> -> tensor<1x2x8x7xf16>
+  %5 = graph.mul %4, %scale : (tensor<1x2x8x7xf16>, tensor<1xf16>) -> tensor<1x2x8x7xf16>
+  %6 = "graph.dot_general"(%1, %5) <{operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0>}> : (tensor<1x2x5x8xf16>, tensor<1x2x8x7xf16>) -> tensor<1x2x5x7xf16>
+  %7 = graph.softmax %6 {axis = 3 : i64} : tensor<1x2x5x7xf16> -> tensor<1x2x5x7xf16>
+  %8 = "graph.dot_general"(%7, %v) <{operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0>}> : (tensor<1x2x5x7xf16>, tensor<1x2x7x4xf16>) -> tensor<1x2x5x4xf16>
+  return %8 : tensor<1x2x5x4xf16>
+}
