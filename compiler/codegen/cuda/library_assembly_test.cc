@@ -71,7 +71,7 @@ std::vector<std::string> Representative() {
       for (int64_t size : {64, 80, 128, 256})
         ops.push_back(absl::StrCat(
             "attention { ", Desc("q", type, {2, 16, queries, size}), Desc("k", type, {2, 4, 1024, size}),
-            Desc("v", type, {2, 4, 1024, size}), Desc("mask", type, {1, 1, queries, 1024}),
+            Desc("v", type, {2, 4, 1024, size}), Desc("mask", size == 64 ? "F32" : type, {1, 1, queries, 1024}),
             Desc("dst", type, {2, 16, queries, size}, {16 * queries * size, size, 16 * size, 1}), "scale: 0.125 }"));
   ops.push_back(Matmul("F8E4M3FN", 512, 512, 512));
   ops.push_back(Matmul("U8", 512, 512, 512,

@@ -59,9 +59,9 @@ void ChooseKernel(device::Attention& attention, const CudaTarget& target, Librar
     tile = 64;
     kernel.threads = 128;
     const int padded = most_size <= 64 ? 64 : most_size <= 128 ? 128 : 256;
-    // As many blocks as shared memory and registers allow: 100 KiB are two blocks' (sm_86, 89 and 120).
+    // As many blocks as shared memory and registers allow: of 100 KiB two have their part (sm_86, 89 and 120).
     const bool large = target.capability % 10 == 0 && target.capability != 120;
-    kernel.blocks_of_multiprocessor = !large || padded == 256 ? 2 : padded == 128 ? 3 : 4;
+    kernel.blocks_of_multiprocessor = large && padded <= 128 ? 3 : 2;
     kernel.function = absl::StrCat("attention", padded, attention.q_type == device::kF16 ? "_f16" : "_bf16");
   } else {
     tile = most_size <= 128 ? 32 : 16;

@@ -120,14 +120,11 @@ PLIMSOLL_INLINE void TensorAttention(const Attention& attention, const Pointer* 
           float& score = scores[j][2 * r + c];
           score = score * factor + added[c];
           if (key + c >= keys) score = -__builtin_inff();
-          most = score > most ? score : most;
+          most = __builtin_fmaxf(score, most);
         }
       }
       PLIMSOLL_UNROLL
-      for (int offset = 1; offset <= 2; offset *= 2) {
-        const float other = Shuffle(most, offset);
-        most = other > most ? other : most;
-      }
+      for (int offset = 1; offset <= 2; offset *= 2) most = __builtin_fmaxf(most, Shuffle(most, offset));
       // While all is -infinity so far, powers of differences to 0 are 0 as they should be.
       const float base = most == -__builtin_inff() ? 0 : most, shrink = Exp2((largest[r] - base) * unit);
       largest[r] = most;
@@ -179,6 +176,11 @@ PLIMSOLL_INLINE void TensorAttention(const Attention& attention, const Pointer* 
       float values[2];
       PLIMSOLL_UNROLL
       for (int c = 0; c < 2; ++c) values[c] = none ? 0 : sums[e][2 * r + c] * share;
+      if (attention.to_width == 2 && type == (kBfloat ? kBF16 : kF16)) {
+        *reinterpret_cast<PLIMSOLL_GLOBAL uint32_t*>(Element(to, column, type)) =
+            PackHalves<kBfloat>(values[0], values[1]);
+        continue;
+      }
       if (attention.to_width == 2) {
         Store(Element(to, column, type), type, 2, values);
         continue;
