@@ -26,6 +26,7 @@ constexpr Way kKernels = {"kernels", "f32", 0, false, 4};
 constexpr Way kLibraries = {"libraries", "f32", 0, true, 1};
 constexpr Way kBf16 = {"bf16", "bf16", 0.15, true, 4};
 constexpr Way kF16 = {"f16", "f16", 0.03, false, 1};
+constexpr Way kTf32 = {"tf32", "tf32", 0.01, false, 4};
 
 // Kernels of attention that the first data set's plan launches, of models that have it over 16 positions or more, or in a
 // decoder's step.
@@ -108,6 +109,7 @@ class EmulatedTinyModel : public ::testing::TestWithParam<std::string> {};
 TEST_P(EmulatedTinyModel, ByLibraries) { RunModel(GetParam(), kLibraries); }
 TEST_P(EmulatedTinyModel, InBf16) { RunModel(GetParam(), kBf16); }
 TEST_P(EmulatedTinyModel, InF16) { RunModel(GetParam(), kF16); }
+TEST_P(EmulatedTinyModel, InTf32) { RunModel(GetParam(), kTf32); }
 
 std::vector<std::string> TinyModelFolders() {
   std::vector<std::string> folders = ModelFolders();

@@ -25,6 +25,7 @@ struct CudaTarget {
   std::string text_arch;     // what LLVM makes the text for: `arch`, or the latest before it that LLVM knows
   int capability = 0;        // 80
   int multiprocessors = 0;   // of the GPU of that architecture that grids are sized for
+  bool tf32 = false;         // operands of f32 products may be rounded to TF32
   std::string last_toolkit;  // of older architectures: the last CUDA whose ptxas takes them ("12.9"); else empty
 };
 // sm_60 to sm_120. kInvalidArgument: another name; says which there are.
@@ -62,9 +63,9 @@ class CudaKernelCompiler {
   // less than 16. `symbol`: the entry's name; empty: one is made. Alike operations share a kernel, by its first name.
   mlir::FailureOr<CudaKernel> Add(mlir::Operation* op, llvm::ArrayRef<int> alignments = {},
                                   llvm::StringRef symbol = {});
-  // The kernel of a library operation: its operands in library.proto's order without the workspace. Alike operations share
-  // a kernel, whatever library they name. kUnimplemented: no kernel computes it, with the reason; kInvalidArgument: its
-  // shapes do not agree.
+  // The kernel of a library operation: its operands in library.proto's order without the workspace. Alike operations
+  // share a kernel, whatever library they name. kUnimplemented: no kernel computes it, with the reason;
+  // kInvalidArgument: its shapes do not agree.
   absl::StatusOr<CudaKernel> AddLibrary(const plan::LibraryOp& op, llvm::StringRef symbol = {});
   // The text of everything added; call once. kUnavailable: a kernel needs libdevice, and it was not found. kInternal:
   // LLVM failed.

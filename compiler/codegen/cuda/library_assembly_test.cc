@@ -43,6 +43,13 @@ std::string Convolution(const std::string& type, int64_t in, int64_t out, int64_
                       "] pads_end: [", pad, ", ", pad, "] groups: ", groups, " ", more, "}");
 }
 
+std::string Attention(const std::string& type, int64_t queries, int64_t size) {
+  return absl::StrCat(
+      "attention { ", Desc("q", type, {2, 16, queries, size}), Desc("k", type, {2, 4, 1024, size}),
+      Desc("v", type, {2, 4, 1024, size}), Desc("mask", size == 64 ? "F32" : type, {1, 1, queries, 1024}),
+      Desc("dst", type, {2, 16, queries, size}, {16 * queries * size, size, 16 * size, 1}), "scale: 0.125 }");
+}
+
 // Every skeleton, the tiles and types that models take, post-ops of all weights.
 std::vector<std::string> Representative() {
   const std::string chain =
@@ -68,11 +75,7 @@ std::vector<std::string> Representative() {
   }
   for (const char* type : {"F32", "F16", "BF16"})
     for (int64_t queries : {1, 1024})
-      for (int64_t size : {64, 80, 128, 256})
-        ops.push_back(absl::StrCat(
-            "attention { ", Desc("q", type, {2, 16, queries, size}), Desc("k", type, {2, 4, 1024, size}),
-            Desc("v", type, {2, 4, 1024, size}), Desc("mask", size == 64 ? "F32" : type, {1, 1, queries, 1024}),
-            Desc("dst", type, {2, 16, queries, size}, {16 * queries * size, size, 16 * size, 1}), "scale: 0.125 }"));
+      for (int64_t size : {64, 80, 128, 256}) ops.push_back(Attention(type, queries, size));
   ops.push_back(Matmul("F8E4M3FN", 512, 512, 512));
   ops.push_back(Matmul("U8", 512, 512, 512,
                        "has_a_zero_point: true has_b_zero_point: true b_zero_point_per_column: true ", {}, "I32"));
@@ -89,38 +92,44 @@ std::vector<std::string> Representative() {
   return ops;
 }
 
-class Assembled : public testing::TestWithParam<std::pair<const char*, const char*>> {};
+class Assembled : public testing::TestWithParam<std::pair<const char*, const char*>> {
+ protected:
+  // Text of the parameter's first, assembled for its second.
+  static void Check(const std::vector<std::string>& ops, bool tf32) {
+    const CudaToolkit toolkit = FindCudaToolkit();
+    if (toolkit.ptxas.empty() || toolkit.libdevice.empty()) GTEST_SKIP() << "no CUDA toolkit";
+    const auto [text, arch] = GetParam();
+    CudaTarget target = *ResolveCuda(text);
+    target.tf32 = tf32;
+    CudaKernelCompiler compiler(target, toolkit);
+    for (const std::string& op : ops) {
+      auto kernel = compiler.AddLibrary(Parse(op));
+      ASSERT_TRUE(kernel.ok()) << kernel.status() << op;
+      EXPECT_GT(kernel->blocks, 0) << op;
+    }
+    auto code = compiler.Finish();
+    ASSERT_TRUE(code.ok()) << code.status();
+    EXPECT_THAT(code->ptx, Not(HasSubstr("plimsoll_device")));  // all of it inlined
+    EXPECT_THAT(code->ptx, Not(HasSubstr(".global .align")));   // and the descriptions folded
+    auto binary = Assemble(code->ptx, arch, toolkit);
+    ASSERT_TRUE(binary.ok()) << binary.status();
+    ASSERT_EQ(binary->resources.size(), ops.size());
+    int most = 0;
+    for (const CudaResources& kernel : binary->resources) {
+      EXPECT_EQ(kernel.spill_bytes, 0) << kernel.symbol;
+      // A warp has the queries and the sums of attention of 256 elements in its registers.
+      EXPECT_LE(kernel.registers, absl::StrContains(kernel.symbol, "attention") ? 255 : 168) << kernel.symbol;
+      EXPECT_LE(kernel.shared_bytes, 48 * 1024) << kernel.symbol;
+      most = std::max(most, kernel.registers);
+    }
+    RecordProperty("kernels", static_cast<int>(ops.size()));
+    RecordProperty("most_registers", most);
+  }
+};
 
-// Text of the first, assembled for the second.
-TEST_P(Assembled, LibraryOperationsWithoutSpills) {
-  const CudaToolkit toolkit = FindCudaToolkit();
-  if (toolkit.ptxas.empty() || toolkit.libdevice.empty()) GTEST_SKIP() << "no CUDA toolkit";
-  const auto [text, arch] = GetParam();
-  CudaKernelCompiler compiler(*ResolveCuda(text), toolkit);
-  size_t kernels = 0;
-  for (const std::string& op : Representative()) {
-    auto kernel = compiler.AddLibrary(Parse(op));
-    ASSERT_TRUE(kernel.ok()) << kernel.status() << op;
-    EXPECT_GT(kernel->blocks, 0) << op;
-    ++kernels;
-  }
-  auto code = compiler.Finish();
-  ASSERT_TRUE(code.ok()) << code.status();
-  EXPECT_THAT(code->ptx, Not(HasSubstr("plimsoll_device")));  // all of it inlined
-  EXPECT_THAT(code->ptx, Not(HasSubstr(".global .align")));   // and the descriptions folded
-  auto binary = Assemble(code->ptx, arch, toolkit);
-  ASSERT_TRUE(binary.ok()) << binary.status();
-  ASSERT_EQ(binary->resources.size(), kernels);
-  int most = 0;
-  for (const CudaResources& kernel : binary->resources) {
-    EXPECT_EQ(kernel.spill_bytes, 0) << kernel.symbol;
-    // A warp has the queries and the sums of attention of 256 elements in its registers.
-    EXPECT_LE(kernel.registers, absl::StrContains(kernel.symbol, "attention") ? 255 : 168) << kernel.symbol;
-    EXPECT_LE(kernel.shared_bytes, 48 * 1024) << kernel.symbol;
-    most = std::max(most, kernel.registers);
-  }
-  RecordProperty("kernels", static_cast<int>(kernels));
-  RecordProperty("most_registers", most);
+TEST_P(Assembled, LibraryOperationsWithoutSpills) { Check(Representative(), false); }
+TEST_P(Assembled, AttentionRoundedToTf32WithoutSpills) {
+  Check({Attention("F32", 1024, 64), Attention("F32", 1024, 80), Attention("F32", 1024, 128)}, true);
 }
 INSTANTIATE_TEST_SUITE_P(Architectures, Assembled,
                          testing::Values(std::pair("sm_75", "sm_75"), std::pair("sm_80", "sm_80"),

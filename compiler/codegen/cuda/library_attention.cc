@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
@@ -20,11 +21,15 @@ int WidthOf(absl::Span<const int64_t> dims, absl::Span<const int64_t> strides, p
   return width;
 }
 
-// Whether tensor cores take the operands: halves of one type that come in pairs.
-bool TakesTensorCores(const device::Attention& attention, const CudaTarget& target) {
+// The type that tensor cores take the operands as: halves of one type that come in pairs, f32 too where it may be
+// rounded to TF32; empty: none.
+std::string TensorTypeOf(const device::Attention& attention, const CudaTarget& target) {
   const int type = attention.q_type;
-  return target.capability >= 80 && (type == device::kF16 || type == device::kBF16) && type == attention.k_type &&
-         type == attention.v_type && std::min({attention.q_width, attention.k_width, attention.v_width}) > 1;
+  if (target.capability < 80 || type != attention.k_type || type != attention.v_type ||
+      std::min({attention.q_width, attention.k_width, attention.v_width}) < 2)
+    return "";
+  if (type == device::kF32 && target.tf32 && std::max(attention.size, attention.value_size) <= 128) return "tf32";
+  return type == device::kF16 ? "f16" : type == device::kBF16 ? "bf16" : "";
 }
 
 int64_t Tiles(int64_t count, int64_t size) { return (count + size - 1) / size; }
@@ -38,12 +43,18 @@ void ChooseRowAccess(device::Attention& attention) {
   attention.row_chunks = static_cast<int>(Tiles(size, attention.row_lanes * attention.row_width));
 }
 
-// Registers of a thread for the queries and the sums: beyond, two blocks share the value's columns.
-void ShareColumns(device::Attention& attention) {
-  constexpr int64_t kMostRegisters = 160;
+// By tensor cores: what a warp has of queries and sums is in its registers. Where that is too much, two blocks share
+// the value's columns. Returns how many blocks a multiprocessor has room for.
+int ShareColumns(device::Attention& attention, const CudaTarget& target) {
+  constexpr int64_t kMostRegisters = 160, kRegistersOfThree = 96;
   const int64_t steps = Tiles(attention.size, 16), columns = Tiles(attention.value_size, 16);
-  attention.parts = 4 * steps + 8 * columns > kMostRegisters ? 2 : 1;
+  const int64_t words = attention.q_type == device::kF32 ? 8 : 4;  // of 16 elements of two queries
+  const int64_t registers = words * steps + 8 * columns;
+  attention.parts = registers > kMostRegisters ? 2 : 1;
   attention.columns = static_cast<int>(16 * Tiles(columns, attention.parts));
+  // Of 100 KiB of shared memory two blocks have their part (sm_86, 89 and 120).
+  const bool large = target.capability % 10 == 0 && target.capability != 120;
+  return large && registers <= kRegistersOfThree ? 3 : 2;
 }
 
 // The function, its blocks and threads.
@@ -54,15 +65,12 @@ void ChooseKernel(device::Attention& attention, const CudaTarget& target, Librar
   if (attention.queries <= runtime::kFewQueries) {
     ChooseRowAccess(attention);
     kernel.function = "attention_row";
-  } else if (TakesTensorCores(attention, target)) {
-    ShareColumns(attention);
+  } else if (const std::string type = TensorTypeOf(attention, target); !type.empty()) {
+    kernel.blocks_of_multiprocessor = ShareColumns(attention, target);
     tile = 64;
     kernel.threads = 128;
     const int padded = most_size <= 64 ? 64 : most_size <= 128 ? 128 : 256;
-    // As many blocks as shared memory and registers allow: of 100 KiB two have their part (sm_86, 89 and 120).
-    const bool large = target.capability % 10 == 0 && target.capability != 120;
-    kernel.blocks_of_multiprocessor = large && padded <= 128 ? 3 : 2;
-    kernel.function = absl::StrCat("attention", padded, attention.q_type == device::kF16 ? "_f16" : "_bf16");
+    kernel.function = absl::StrCat("attention", padded, "_", type);
   } else {
     tile = most_size <= 128 ? 32 : 16;
     kernel.function = absl::StrCat("attention", tile);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <tuple>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
@@ -22,7 +23,17 @@ struct Case {
   bool exchanged = false;                                // heads and sequence, in memory
   int64_t padding = 0;                                   // elements between rows
   plan::DataType mask_type = plan::DATA_TYPE_UNDEFINED;  // that of the others
+  bool tf32 = false;
 };
+
+constexpr double kTf32Epsilon = 1.0 / 2048;  // the largest relative error of rounding to it
+
+// To 10 bits of mantissa behind the first, ties away from zero.
+double RoundToTf32(double value) {
+  int exponent;
+  const double mantissa = std::frexp(value, &exponent);
+  return std::ldexp(std::round(std::ldexp(mantissa, 11)), exponent - 11);
+}
 
 plan::Attention Attention(const Case& c) {
   plan::Attention attention;
@@ -45,6 +56,7 @@ void Check(const Case& c, bool zero_if_nan = false, const std::function<void(Ope
   plan::LibraryOp op;
   *op.mutable_attention() = Attention(c);
   op.mutable_attention()->set_zero_if_nan(zero_if_nan);
+  op.set_tf32(c.tf32);
   const plan::Attention& a = op.attention();
   const std::string what = a.ShortDebugString();
   std::mt19937 random(3);
@@ -61,6 +73,10 @@ void Check(const Case& c, bool zero_if_nan = false, const std::function<void(Ope
   ASSERT_TRUE(run.status().ok()) << run.status() << what;
   const absl::Status status = run.Run(operands, {operands.size() - 1});
   ASSERT_TRUE(status.ok()) << status << what;
+  for (Operand* operand : {&q, &k, &v})
+    for (int64_t i = 0; c.tf32 && i < operand->size(); ++i) operand->set(i, RoundToTf32(operand->at(i)));
+  // Values are at most 1: the weights' rounding and the result's.
+  const double tolerance = 4e-6 + (c.tf32 ? kTf32Epsilon : 0) + 2 * Epsilon(c.type);
   Dims at(3, 0);
   const Dims rows{c.batch, c.heads, c.queries}, mask_strides = a.has_mask() ? StridesOf(a.mask()) : Dims{};
   do {
@@ -94,7 +110,7 @@ void Check(const Case& c, bool zero_if_nan = false, const std::function<void(Ope
           ASSERT_TRUE(std::isnan(got)) << what << " at " << absl::StrJoin(at, ",");
         continue;
       }
-      ASSERT_NEAR(got, want, 4e-6 + 2 * Epsilon(c.type)) << what << " at " << absl::StrJoin(at, ",") << "," << e;
+      ASSERT_NEAR(got, want, tolerance) << what << " at " << absl::StrJoin(at, ",") << "," << e;
     }
   } while (Next(at, rows));
 }
@@ -184,10 +200,26 @@ TEST(TensorAttention, RandomShapesStridesAndMasks) {
   }
 }
 
-TEST(TensorAttention, TakesHalvesInPairsFromAmpereOn) {
+TEST(TensorAttention, OfF32RoundedToTf32) {
+  std::mt19937 random(7);
+  auto draw = [&](int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(random); };
+  for (int i = 0; i < 12; ++i) {
+    const int64_t most = i % 2 == 0 ? 64 : 128, queries = draw(5, 140), keys = draw(1, 100);
+    Case c = {draw(1, 2), 4, draw(0, 1) == 0 ? 2 : 4, queries, keys, 2 * draw(1, most / 2), 2 * draw(1, most / 2)};
+    if (i < 4) c.size = c.value_size = most;
+    c.exchanged = draw(0, 1) != 0;
+    c.padding = 2 * draw(0, 2);
+    if (draw(0, 1) != 0) c.mask = {queries, keys};
+    c.tf32 = true;
+    Check(c);
+  }
+}
+
+TEST(TensorAttention, TakesPairsFromAmpereOn) {
   auto threads = [](const Case& c, const char* arch) {
     plan::LibraryOp op;
     *op.mutable_attention() = Attention(c);
+    op.set_tf32(c.tf32);
     LibraryKernelRun run(op, arch);
     EXPECT_TRUE(run.status().ok()) << run.status();
     return absl::StrContains(run.code().ptx, "mma.sync") ? run.kernel().threads : 0;
@@ -198,17 +230,25 @@ TEST(TensorAttention, TakesHalvesInPairsFromAmpereOn) {
   }
   EXPECT_EQ(threads({1, 2, 2, 70, 80, 16, 16, plan::F16}, "sm_75"), 0);
   EXPECT_EQ(threads({1, 2, 2, 70, 80, 16, 16, plan::F32}, "sm_80"), 0);
+  Case f32 = {1, 2, 2, 70, 80, 16, 16};
+  f32.tf32 = true;
+  EXPECT_EQ(threads(f32, "sm_80"), 128);
+  EXPECT_EQ(threads(f32, "sm_75"), 0);
   EXPECT_EQ(threads({1, 2, 2, 70, 80, 15, 16, plan::F16}, "sm_80"), 0);
   EXPECT_EQ(threads({1, 2, 2, 2, 80, 16, 16, plan::F16}, "sm_80"), 0);
 }
 
 TEST(Attention, EveryBarrierIsNeeded) {
   int barriers = 0;
-  const std::vector<std::pair<int64_t, plan::DataType>> kinds = {
-      {1, plan::F32}, {20, plan::F32}, {20, plan::F16}, {20, plan::BF16}};
-  for (const auto& [queries, type] : kinds) {
+  const std::vector<std::tuple<int64_t, plan::DataType, bool>> kinds = {{1, plan::F32, false},
+                                                                        {20, plan::F32, false},
+                                                                        {20, plan::F16, false},
+                                                                        {20, plan::BF16, false},
+                                                                        {20, plan::F32, true}};
+  for (const auto& [queries, type, tf32] : kinds) {
     plan::LibraryOp op;
     *op.mutable_attention() = Attention({1, 1, 1, queries, 200, 32, 32, type});
+    op.set_tf32(tf32);
     std::mt19937 random(3);
     Operand q = RandomOperand(op.attention().q(), random), k = RandomOperand(op.attention().k(), random),
             v = RandomOperand(op.attention().v(), random), dst = RandomOperand(op.attention().dst(), random);
@@ -222,7 +262,7 @@ TEST(Attention, EveryBarrierIsNeeded) {
       EXPECT_TRUE(noticed) << "barrier " << number << " with " << queries << " queries";
     }
   }
-  EXPECT_EQ(barriers, 1 + 4 + 2 + 2);  // those of halves: a barrier, and a wait for copies
+  EXPECT_EQ(barriers, 1 + 4 + 3 * 2);  // by tensor cores: a barrier, and a wait for copies
 }
 
 TEST(Attention, WhatThereIsNoKernelFor) {

@@ -252,7 +252,9 @@ bool Next(Dims& at, const Dims& dims) {
 }
 
 LibraryKernelRun::LibraryKernelRun(const plan::LibraryOp& op, const std::string& arch) {
-  CudaKernelCompiler compiler(*ResolveCuda(arch), FindCudaToolkit());
+  CudaTarget target = *ResolveCuda(arch);
+  target.tf32 = op.tf32();
+  CudaKernelCompiler compiler(target, FindCudaToolkit());
   auto kernel = compiler.AddLibrary(op);
   status_ = kernel.status();
   if (!status_.ok()) return;

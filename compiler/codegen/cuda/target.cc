@@ -53,7 +53,7 @@ absl::StatusOr<CudaTarget> ResolveCuda(const std::string& arch) {
     names.push_back(absl::StrCat("sm_", known.capability));
     if (names.back() == arch)
       return CudaTarget{arch, absl::StrCat("sm_", known.text), known.capability, MultiprocessorsOf(known),
-                        known.last_toolkit};
+                        /*tf32=*/false, known.last_toolkit};
   }
   return absl::InvalidArgumentError(
       absl::StrCat("no CUDA architecture '", arch, "': there are ", absl::StrJoin(names, ", ")));

@@ -25,6 +25,21 @@ PLIMSOLL_INLINE void MultiplyFragments(const uint32_t* a, const uint32_t* b, flo
   }
 }
 
+// sums += a b, of f32 rounded to TF32 (RoundToTf32): 8 elements of the inner axis. PTX ISA, "Matrix fragments for
+// mma.m16n8k8".
+PLIMSOLL_INLINE void MultiplyTf32(const uint32_t* a, const uint32_t* b, float* sums) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%10,%11,%12,%13};"
+      : "=f"(sums[0]), "=f"(sums[1]), "=f"(sums[2]), "=f"(sums[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "f"(sums[0]), "f"(sums[1]), "f"(sums[2]),
+        "f"(sums[3]));
+}
+PLIMSOLL_INLINE uint32_t RoundToTf32(float value) {
+  uint32_t word;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(word) : "f"(value));
+  return word;
+}
+
 // Four squares of 8 x 8 halves from shared memory: lane 8 i + r has the address of row r of square i, a multiple of 16.
 // Lane l gets elements 2 (l % 4) and the next one of row l / 4 of each square, the first in the low half; `kExchanged`:
 // rows and columns exchanged. PTX ISA, "ldmatrix".
@@ -71,7 +86,7 @@ PLIMSOLL_INLINE uint32_t PackHalves(float low, float high) {
 
 // Begins a copy of `bytes`, 4, 8 or 16, to shared memory; zeros where it is not `there`. The data are this thread's to
 // read behind WaitForCopies, the block's behind a barrier that follows. PTX ISA, "cp.async".
-PLIMSOLL_INLINE void BeginCopy(PLIMSOLL_SHARED uint16_t* to, Pointer from, int bytes, bool there) {
+PLIMSOLL_INLINE void BeginCopy(PLIMSOLL_SHARED void* to, Pointer from, int bytes, bool there) {
   const int read = there ? bytes : 0;
   if (bytes == 16)
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" : : "l"(to), "l"(from), "r"(read) : "memory");

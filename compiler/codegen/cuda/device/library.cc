@@ -62,12 +62,16 @@ PLIMSOLL_FUNCTION(quantized_lstm, Recurrent, QuantizedLstm)
 PLIMSOLL_FUNCTION(attention32, Attention, TiledAttention<32, 128>)
 PLIMSOLL_FUNCTION(attention16, Attention, TiledAttention<16, 256>)
 PLIMSOLL_FUNCTION(attention_row, Attention, RowAttention)
-#define PLIMSOLL_TENSOR_ATTENTION(type, is_bfloat)                                       \
-  PLIMSOLL_FUNCTION(attention64_##type, Attention, TensorAttention<is_bfloat, 64, 64>)   \
-  PLIMSOLL_FUNCTION(attention128_##type, Attention, TensorAttention<is_bfloat, 128, 32>) \
-  PLIMSOLL_FUNCTION(attention256_##type, Attention, TensorAttention<is_bfloat, 256, 16>)
-PLIMSOLL_TENSOR_ATTENTION(f16, false)
-PLIMSOLL_TENSOR_ATTENTION(bf16, true)
+#define PLIMSOLL_TENSOR_ATTENTION(type, size, keys, ...) \
+  PLIMSOLL_FUNCTION(attention##size##_##type, Attention, TensorAttention<__VA_ARGS__, size, keys>)
+PLIMSOLL_TENSOR_ATTENTION(f16, 64, 64, HalfOperands<false>)
+PLIMSOLL_TENSOR_ATTENTION(f16, 128, 32, HalfOperands<false>)
+PLIMSOLL_TENSOR_ATTENTION(f16, 256, 16, HalfOperands<false>)
+PLIMSOLL_TENSOR_ATTENTION(bf16, 64, 64, HalfOperands<true>)
+PLIMSOLL_TENSOR_ATTENTION(bf16, 128, 32, HalfOperands<true>)
+PLIMSOLL_TENSOR_ATTENTION(bf16, 256, 16, HalfOperands<true>)
+PLIMSOLL_TENSOR_ATTENTION(tf32, 64, 32, Tf32Operands)
+PLIMSOLL_TENSOR_ATTENTION(tf32, 128, 16, Tf32Operands)
 PLIMSOLL_FUNCTION(copy, Copy, CopyElements)
 
 }  // namespace plimsoll::device

@@ -1,11 +1,12 @@
-// Attention of halves by tensor cores (FlashAttention-2's division of work: Dao, "FlashAttention-2: Faster Attention
-// with Better Parallelism and Work Partitioning", arXiv:2307.08691). A warp owns 16 queries: their fragments and their
-// sums stay in its registers, keys and values go by in shared memory, in tiles of which the next one is copied while
-// this one is computed with. Scores, softmax and sums are f32; weights are rounded to halves for the second product.
+// Attention by tensor cores, of halves or f32 rounded to TF32 (FlashAttention-2's division of work: Dao,
+// "FlashAttention-2: Faster Attention with Better Parallelism and Work Partitioning", arXiv:2307.08691). A warp owns 16
+// queries: their fragments and their sums stay in its registers, keys and values go by in shared memory, in tiles of
+// which the next one is copied while this one is computed with. Scores, softmax and sums are f32; weights are rounded
+// for the second product as all operands are.
 #pragma once
 
 #include "compiler/codegen/cuda/device/attention.h"
-#include "compiler/codegen/cuda/device/fragments.h"
+#include "compiler/codegen/cuda/device/attention_operands.h"
 
 namespace plimsoll::device {
 
@@ -15,17 +16,18 @@ PLIMSOLL_INLINE float Exp2(float x) { return __nvvm_ex2_approx_ftz_f(x); }
 
 // Begins to copy rows [first, first + kTile) of [count, size] to shared memory, rows of kStride; what is not there is
 // 0, to a multiple of 16 columns.
-template <int kThreads, int kTile, int kStride>
+template <int kThreads, int kTile, int kStride, typename Type>
 PLIMSOLL_INLINE void BeginRows(Pointer base, const long long* strides, int width, int first, int count, int columns,
-                               int size, PLIMSOLL_SHARED uint16_t* to) {
+                               int size, PLIMSOLL_SHARED Type* to) {
+  constexpr int kBytes = sizeof(Type);
   const int groups = columns / width;
   PLIMSOLL_UNROLL
   for (int i = 0; i < (kTile * groups + kThreads - 1) / kThreads; ++i) {
     const int number = ThreadNumber() + i * kThreads, row = number / groups, column = number % groups * width;
     if (number >= kTile * groups) continue;
     const bool there = first + row < count && column < size;
-    BeginCopy(to + row * kStride + column, base + 2 * (there ? (first + row) * strides[2] + column : 0), 2 * width,
-              there);
+    const long long at = there ? (first + row) * strides[2] + column : 0;
+    BeginCopy(to + row * kStride + column, base + kBytes * at, kBytes * width, there);
   }
 }
 
@@ -43,11 +45,14 @@ PLIMSOLL_INLINE void MaskOfPair(const Attention& attention, const AttentionPlace
 
 // A block takes 64 queries of one head, kKeys keys at a time, and a part of the value's columns: all of them where they
 // fit into registers. Elements of a head come in pairs.
-template <bool kBfloat, int kMostSize, int kKeys>
+template <typename Operands, int kMostSize, int kKeys>
 PLIMSOLL_INLINE void TensorAttention(const Attention& attention, const Pointer* operands) {
-  constexpr int kThreads = 128, kQueries = 64, kStride = kMostSize + 8, kTile = kKeys * kStride;
+  using Type = typename Operands::Type;
+  constexpr int kThreads = 128, kQueries = 64;
+  constexpr int kKeyStride = kMostSize + Operands::kKeyPadding, kValueStride = kMostSize + Operands::kValuePadding;
+  constexpr int kKeyTile = kKeys * kKeyStride, kBuffer = kKeyTile + kKeys * kValueStride;
   constexpr int kSteps = kMostSize / 16, kScores = kKeys / 8, kSums = kMostSize / 8;
-  static PLIMSOLL_SHARED uint16_t memory[4 * kTile] __attribute__((aligned(16)));
+  static PLIMSOLL_SHARED Type memory[2 * kBuffer] __attribute__((aligned(16)));
   const AttentionPlace place = PlaceOfBlock(attention, kQueries, operands);
   const int warp = ThreadNumber() / 32, lane = ThreadNumber() % 32, within = lane % 4 * 2;
   // A lane has rows `query` and `query + 8` of its warp's fragments.
@@ -57,21 +62,23 @@ PLIMSOLL_INLINE void TensorAttention(const Attention& attention, const Pointer* 
   const int columns = attention.columns, first_column = place.part * columns,
             value_size = attention.value_size - first_column;
   const Pointer values = Element(place.v, first_column, attention.v_type);
-  auto begin_tile = [&](int start, PLIMSOLL_SHARED uint16_t* to) __attribute__((always_inline)) {
-    BeginRows<kThreads, kKeys, kStride>(place.k, attention.k, attention.k_width, start, keys, (size + 15) / 16 * 16,
-                                        size, to);
-    BeginRows<kThreads, kKeys, kStride>(values, attention.v, attention.v_width, start, keys, columns, value_size,
-                                        to + kTile);
+  auto begin_tile = [&](int start, PLIMSOLL_SHARED Type* to) __attribute__((always_inline)) {
+    BeginRows<kThreads, kKeys, kKeyStride>(place.k, attention.k, attention.k_width, start, keys, (size + 15) / 16 * 16,
+                                           size, to);
+    BeginRows<kThreads, kKeys, kValueStride>(values, attention.v, attention.v_width, start, keys, columns, value_size,
+                                             to + kKeyTile);
   };
   if (keys > 0) begin_tile(0, memory);
-  uint32_t rows[kSteps][4];
+  constexpr int kPairWords = Operands::kPairWords;
+  uint32_t rows[kSteps][4][kPairWords];
   PLIMSOLL_UNROLL
   for (int s = 0; 16 * s < size; ++s) PLIMSOLL_UNROLL
   for (int i = 0; i < 4; ++i) {
     const int row = query + i % 2 * 8, column = 16 * s + i / 2 * 8 + within;
-    rows[s][i] = 0;
+    PLIMSOLL_UNROLL
+    for (int w = 0; w < kPairWords; ++w) rows[s][i][w] = 0;
     if (row < attention.queries && column < size)
-      rows[s][i] = *reinterpret_cast<PLIMSOLL_GLOBAL const uint32_t*>(place.q + 2 * (row * attention.q[2] + column));
+      Operands::LoadPair(Element(place.q, row * attention.q[2] + column, Operands::kType), rows[s][i]);
   }
 
   float largest[2], total[2], sums[kSums][4];
@@ -90,8 +97,8 @@ PLIMSOLL_INLINE void TensorAttention(const Attention& attention, const Pointer* 
   _Pragma("clang loop unroll(disable)") for (int start = 0; start < keys; start += kKeys) {
     WaitForCopies();
     Barrier();
-    PLIMSOLL_SHARED uint16_t *key_tile = memory + buffer, *value_tile = key_tile + kTile;
-    buffer = 2 * kTile - buffer;
+    PLIMSOLL_SHARED Type *key_tile = memory + buffer, *value_tile = key_tile + kKeyTile;
+    buffer = kBuffer - buffer;
     if (start + kKeys < keys) begin_tile(start + kKeys, memory + buffer);
 
     float scores[kScores][4];
@@ -100,12 +107,7 @@ PLIMSOLL_INLINE void TensorAttention(const Attention& attention, const Pointer* 
     for (int c = 0; c < 4; ++c) scores[j][c] = 0;
     PLIMSOLL_UNROLL
     for (int s = 0; 16 * s < size; ++s) PLIMSOLL_UNROLL
-    for (int j = 0; j < kScores; j += 2) {
-      uint32_t words[4];
-      LoadFragment<true, false>(key_tile, kStride, 8 * j, 16 * s, words);
-      MultiplyFragments<kBfloat>(rows[s], words, scores[j]);
-      MultiplyFragments<kBfloat>(rows[s], words + 2, scores[j + 1]);
-    }
+    for (int j = 0; j < kScores; j += 2) Operands::AddScores(rows[s], key_tile, kKeyStride, 8 * j, 16 * s, scores + j);
 
     PLIMSOLL_UNROLL
     for (int r = 0; r < 2; ++r) {
@@ -140,21 +142,9 @@ PLIMSOLL_INLINE void TensorAttention(const Attention& attention, const Pointer* 
       for (int c = 2 * r; c < 2 * r + 2; ++c) sums[e][c] *= shrink;
     }
 
-    // Two neighbouring squares of the scores are the left side's fragment as they lie.
     PLIMSOLL_UNROLL
-    for (int t = 0; t < kScores; t += 2) {
-      const uint32_t weights[4] = {PackHalves<kBfloat>(scores[t][0], scores[t][1]),
-                                   PackHalves<kBfloat>(scores[t][2], scores[t][3]),
-                                   PackHalves<kBfloat>(scores[t + 1][0], scores[t + 1][1]),
-                                   PackHalves<kBfloat>(scores[t + 1][2], scores[t + 1][3])};
-      PLIMSOLL_UNROLL
-      for (int e = 0; 8 * e < columns; e += 2) {
-        uint32_t words[4];
-        LoadFragment<true, true>(value_tile, kStride, 8 * e, 8 * t, words);
-        MultiplyFragments<kBfloat>(weights, words, sums[e]);
-        MultiplyFragments<kBfloat>(weights, words + 2, sums[e + 1]);
-      }
-    }
+    for (int t = 0; t < kScores; t += 2)
+      Operands::AddValues(scores + t, value_tile, kValueStride, 8 * t, columns, sums);
   }
 
   PLIMSOLL_UNROLL
@@ -176,13 +166,8 @@ PLIMSOLL_INLINE void TensorAttention(const Attention& attention, const Pointer* 
       float values[2];
       PLIMSOLL_UNROLL
       for (int c = 0; c < 2; ++c) values[c] = none ? 0 : sums[e][2 * r + c] * share;
-      if (attention.to_width == 2 && type == (kBfloat ? kBF16 : kF16)) {
-        *reinterpret_cast<PLIMSOLL_GLOBAL uint32_t*>(Element(to, column, type)) =
-            PackHalves<kBfloat>(values[0], values[1]);
-        continue;
-      }
-      if (attention.to_width == 2) {
-        Store(Element(to, column, type), type, 2, values);
+      if (attention.to_width == 2 && type == Operands::kType) {
+        Operands::StorePair(Element(to, column, type), values);
         continue;
       }
       PLIMSOLL_UNROLL

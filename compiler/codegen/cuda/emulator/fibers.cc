@@ -108,20 +108,25 @@ void Block::Copy::Make() const {
   std::memset(to + read, 0, bytes - read);
 }
 
-void EmulatedTensorProduct(const uint32_t* fragment, int32_t bfloat, float* sums) {
+void EmulatedTensorProduct(const uint32_t* fragment, int32_t type, float* sums) {
   const uint32_t* warp = FiberAccess::Fragments(fragment);
+  // Words hold two halves that follow each other along the inner axis, or one TF32, whose last 13 bits do not count.
+  const int each = type == kFragmentsOfTf32 ? 1 : 2, depth = 8 * each;
   auto number = [&](int lane, int word, int half) {
-    const auto bits = static_cast<uint16_t>(warp[lane * kFragmentWords + word] >> 16 * half);
-    return bfloat ? std::bit_cast<float>(uint32_t{bits} << 16) : static_cast<float>(std::bit_cast<_Float16>(bits));
+    const uint32_t bits = warp[lane * kFragmentWords + word];
+    if (type == kFragmentsOfTf32) return std::bit_cast<float>(bits & ~0x1fffu);
+    const auto part = static_cast<uint16_t>(bits >> 16 * half);
+    return type == kFragmentsOfBf16 ? std::bit_cast<float>(uint32_t{part} << 16)
+                                    : static_cast<float>(std::bit_cast<_Float16>(part));
   };
   const int self = emulated_thread.thread % kWarp;
   for (int i = 0; i < 4; ++i) {
     const int row = self / 4 + i / 2 * 8, column = self % 4 * 2 + i % 2;
     float sum = sums[i];
-    for (int k = 0; k < 16; ++k) {
-      const int lane = k % 8 / 2;
-      sum +=
-          number(row % 8 * 4 + lane, (row >= 8) + (k >= 8) * 2, k % 2) * number(column * 4 + lane, 4 + (k >= 8), k % 2);
+    for (int k = 0; k < depth; ++k) {
+      const int lane = k / each % 4, second = k >= depth / 2;
+      sum += number(row % 8 * 4 + lane, (row >= 8) + second * 2, k % each) *
+             number(column * 4 + lane, 4 + second, k % each);
     }
     sums[i] = sum;
   }

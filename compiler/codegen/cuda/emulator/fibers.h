@@ -63,10 +63,11 @@ class Block {
 void EmulatedBarrier();
 uint32_t EmulatedShuffle(uint32_t value, int32_t offset);  // of the lane whose number differs by xor `offset`
 
-// A warp's product of tensor cores, mma.m16n8k16 of f16 or bf16 with sums in f32. `fragment`: this lane's four words of
-// a, two of b; `sums`: its four.
+// A warp's product of tensor cores with sums in f32: mma.m16n8k16 of f16 or bf16, mma.m16n8k8 of TF32. `fragment`: this
+// lane's four words of a, two of b; `sums`: its four.
+enum FragmentType : int32_t { kFragmentsOfF16, kFragmentsOfBf16, kFragmentsOfTf32 };
 constexpr int kFragmentWords = 6;
-void EmulatedTensorProduct(const uint32_t* fragment, int32_t bfloat, float* sums);
+void EmulatedTensorProduct(const uint32_t* fragment, int32_t type, float* sums);
 
 // A warp's squares of 8 x 8 halves (ldmatrix.x4). `row`: the one that this lane points to, a multiple of 16 bytes;
 // `exchanged`: rows and columns; `words`: what this lane gets of each square.

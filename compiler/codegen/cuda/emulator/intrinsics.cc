@@ -108,6 +108,12 @@ uint32_t PackHalves(float high, float low) {
   auto bits = [](float x) { return uint32_t{std::bit_cast<uint16_t>(static_cast<_Float16>(x))}; };
   return bits(high) << 16 | bits(low);
 }
+// To 10 bits of mantissa, ties away from zero.
+uint32_t ToTf32(float x) {
+  const auto bits = std::bit_cast<uint32_t>(x);
+  if (x != x) return 0x7fffffff & ~0x1fffu;
+  return std::isinf(x) ? bits : (bits + 0x1000) & ~0x1fffu;
+}
 int32_t High(double x) { return static_cast<int32_t>(std::bit_cast<uint64_t>(x) >> 32); }
 int32_t Low(double x) { return static_cast<int32_t>(std::bit_cast<uint64_t>(x)); }
 double FromHalves(int32_t low, int32_t high) {
@@ -183,6 +189,7 @@ const std::map<std::string, void*>& HostIntrinsics() {
       {"f2bf16.rn", Address(ToBfloat)},
       {"cvt.rn.bf16x2.f32", Address(PackBfloats)},
       {"cvt.rn.f16x2.f32", Address(PackHalves)},
+      {"cvt.rna.tf32.f32", Address(ToTf32)},
       {"d2i.hi", Address(High)},
       {"d2i.lo", Address(Low)},
       {"lohi.i2d", Address(FromHalves)},

@@ -26,7 +26,7 @@ void Replace(llvm::IRBuilder<>& b, llvm::CallInst& call, llvm::Value* array, llv
 }
 
 // The operands of a product: words of a and b to memory, sums there and back.
-void TensorProduct(llvm::IRBuilder<>& b, llvm::CallInst& call, bool bfloat, const std::string& name,
+void TensorProduct(llvm::IRBuilder<>& b, llvm::CallInst& call, FragmentType type, const std::string& name,
                    const DeclareHost& host) {
   constexpr unsigned kSums = 4;
   llvm::Value* words = Array(b, call, b.getInt32Ty(), kFragmentWords);
@@ -35,8 +35,8 @@ void TensorProduct(llvm::IRBuilder<>& b, llvm::CallInst& call, bool bfloat, cons
     b.CreateStore(call.getArgOperand(i), b.CreateConstGEP1_32(b.getInt32Ty(), words, i));
   for (unsigned i = 0; i < kSums; ++i)
     b.CreateStore(call.getArgOperand(kFragmentWords + i), b.CreateConstGEP1_32(b.getFloatTy(), sums, i));
-  auto* type = llvm::FunctionType::get(b.getVoidTy(), {b.getPtrTy(), b.getInt32Ty(), b.getPtrTy()}, false);
-  b.CreateCall(host(name, Address(EmulatedTensorProduct), type), {words, b.getInt32(bfloat), sums});
+  auto* function = llvm::FunctionType::get(b.getVoidTy(), {b.getPtrTy(), b.getInt32Ty(), b.getPtrTy()}, false);
+  b.CreateCall(host(name, Address(EmulatedTensorProduct), function), {words, b.getInt32(type), sums});
   Replace(b, call, sums, b.getFloatTy(), kSums);
 }
 
@@ -70,9 +70,11 @@ void BeginCopy(llvm::IRBuilder<>& b, llvm::CallInst& call, const std::string& na
 
 bool ReplaceWarpAssembly(llvm::IRBuilder<>& b, llvm::CallInst& call, const std::string& name, const DeclareHost& host) {
   if (name == "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32") {
-    TensorProduct(b, call, /*bfloat=*/false, name, host);
+    TensorProduct(b, call, kFragmentsOfF16, name, host);
   } else if (name == "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32") {
-    TensorProduct(b, call, /*bfloat=*/true, name, host);
+    TensorProduct(b, call, kFragmentsOfBf16, name, host);
+  } else if (name == "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32") {
+    TensorProduct(b, call, kFragmentsOfTf32, name, host);
   } else if (name == "ldmatrix.sync.aligned.m8n8.x4.shared.b16") {
     LoadSquares(b, call, /*exchanged=*/false, name, host);
   } else if (name == "ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16") {
