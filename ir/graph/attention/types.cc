@@ -44,7 +44,8 @@ PLIMSOLL_INFER(AttentionOp) {
     mlir::RankedTensorType type = tensorType(mask);
     const bool of_type = type.getElementType() == element || type.getElementType().isF32();
     if (!of_type || !broadcastsTo(type.getShape(), {q[0], q[1], q[2], k[2]}))
-      return emitOptionalError(location, "(A3) the mask ", type, " does not broadcast to the scores");
+      return emitOptionalError(location, "(A3) the mask ", type,
+                               " does not broadcast to the scores, or is neither of the operands' type nor f32");
   }
   return inferTensor(location, headsFirst({q[0], q[1], q[2], v[3]}, sequence_first[3]), element, types);
 }

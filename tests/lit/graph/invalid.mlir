@@ -181,3 +181,40 @@ func.func @h2(%x: tensor<4xf32>) -> tensor<?xi64> {
   %0 = graph.host_call "unique"(%x) {settings = {}, present = array<i64: 1>} : (tensor<4xf32>) -> tensor<?xi64>
   return %0 : tensor<?xi64>
 }
+
+// -----
+
+func.func @a1(%q: tensor<1x2x5x8xf32>, %k: tensor<1x2x7x8xf16>, %v: tensor<1x2x7x4xf32>) -> tensor<1x2x5x4xf32> {
+  // expected-error @+2 {{(A1) expected q, k and v of rank 4 and one type of floats, found 'tensor<1x2x7x8xf16>'}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = "graph.attention"(%q, %k, %v) <{scale = 1.0 : f64, sequence_first = array<i1: false, false, false, false>}> : (tensor<1x2x5x8xf32>, tensor<1x2x7x8xf16>, tensor<1x2x7x4xf32>) -> tensor<1x2x5x4xf32>
+  return %0 : tensor<1x2x5x4xf32>
+}
+
+// -----
+
+func.func @a2(%q: tensor<1x3x5x8xf32>, %k: tensor<1x2x7x8xf32>, %v: tensor<1x2x7x4xf32>) -> tensor<1x3x5x4xf32> {
+  // expected-error @+2 {{(A2) q, k and v do not fit}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = "graph.attention"(%q, %k, %v) <{scale = 1.0 : f64, sequence_first = array<i1: false, false, false, false>}> : (tensor<1x3x5x8xf32>, tensor<1x2x7x8xf32>, tensor<1x2x7x4xf32>) -> tensor<1x3x5x4xf32>
+  return %0 : tensor<1x3x5x4xf32>
+}
+
+// -----
+
+// Beside halves a mask may be f32, not the other half.
+func.func @a3(%q: tensor<1x2x5x8xf16>, %k: tensor<1x2x7x8xf16>, %v: tensor<1x2x7x4xf16>, %mask: tensor<5x7xbf16>) -> tensor<1x2x5x4xf16> {
+  // expected-error @+2 {{(A3) the mask 'tensor<5x7xbf16>' does not broadcast to the scores, or is neither of the operands' type nor f32}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = "graph.attention"(%q, %k, %v, %mask) <{scale = 1.0 : f64, sequence_first = array<i1: false, false, false, false>}> : (tensor<1x2x5x8xf16>, tensor<1x2x7x8xf16>, tensor<1x2x7x4xf16>, tensor<5x7xbf16>) -> tensor<1x2x5x4xf16>
+  return %0 : tensor<1x2x5x4xf16>
+}
+
+// -----
+
+func.func @a4(%q: tensor<1x2x5x8xf32>, %k: tensor<1x2x7x8xf32>, %v: tensor<1x2x7x4xf32>) -> tensor<1x2x5x4xf32> {
+  // expected-error @+2 {{(A4) expected sequence_first of q, k, v and the result, found 2 entries}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = "graph.attention"(%q, %k, %v) <{scale = 1.0 : f64, sequence_first = array<i1: false, false>}> : (tensor<1x2x5x8xf32>, tensor<1x2x7x8xf32>, tensor<1x2x7x4xf32>) -> tensor<1x2x5x4xf32>
+  return %0 : tensor<1x2x5x4xf32>
+}
