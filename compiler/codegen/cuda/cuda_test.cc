@@ -281,6 +281,20 @@ TEST(Map, IndicesOf64BitsWhereTensorsAreLarge) {
   EXPECT_EQ(binary->resources[0].spill_bytes, 0);
 }
 
+// Two results in f32 for each row weigh little against its halves.
+TEST(Skeletons, ResultsOfRowsCountOnce) {
+  Kernels two(R"(func.func @f(%x: tensor<64x8192xf16>) { %r:2 = graph.fusion(%x) : (tensor<64x8192xf16>) -> (tensor<64x1xf32>, tensor<64x1xf32>) {
+    ^bb0(%a: tensor<64x8192xf16>):
+      %0 = graph.cast %a : tensor<64x8192xf16> -> tensor<64x8192xf32>
+      %1 = graph.reduce <mean> %0 over [1] keep true : tensor<64x8192xf32> -> tensor<64x1xf32>
+      %2 = graph.sub %0, %1 : (tensor<64x8192xf32>, tensor<64x1xf32>) -> tensor<64x8192xf32>
+      %3 = graph.reduce <sum_square> %2 over [1] keep true : tensor<64x8192xf32> -> tensor<64x1xf32>
+      graph.yield %1, %3 : tensor<64x1xf32>, tensor<64x1xf32>
+    } return })");
+  two.Compile("sm_80");
+  EXPECT_THAT(two.kernels[0].skeletons, ElementsAre("row"));
+}
+
 TEST(Skeletons, AreChosenByWhatIsContiguous) {
   struct Case {
     const char *operands, *op;

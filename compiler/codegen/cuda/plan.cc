@@ -25,14 +25,16 @@ int64_t PowerAtLeast(int64_t n) {
 
 bool DependsOn(const CudaNest& nest, const Index& index, int dim) { return (nest.space.Dims(index) & Bit(dim)) != 0; }
 
-// Bytes that a step along a dim moves in one piece, less those that it picks from far apart.
+// Bytes that a step along a dim moves in one piece, less those that it picks from far apart. What is of a whole row counts
+// once in all its columns.
 double Contiguity(const CudaNest& nest, int dim) {
   double sum = 0;
   for (const Access& access : nest.accesses) {
     if (!access.source || !DependsOn(nest, access.address, dim)) continue;
     int64_t stride;
     const bool linear = nest.space.Stride(access.address, dim, &stride);
-    const double weight = access.bytes * (access.store ? 1.5 : 1);
+    double weight = access.bytes * (access.store ? 1.5 : 1);
+    if ((nest.space.Dims(access.address) & nest.reduced) == 0) weight /= static_cast<double>(nest.columns);
     sum += linear && (stride == 1 || stride == -1) ? weight : -weight;
   }
   return sum;
