@@ -49,7 +49,7 @@ class BlockFuser {
     std::vector<mlir::Operation*> operations;
     for (mlir::Operation& op : block_.without_terminator()) operations.push_back(&op);
     for (mlir::Operation* op : operations) {
-      if (IsGenerated(op) && !IsView(op)) JoinProducers(op);
+      if (IsGenerated(op) && !IsView(op) && !GoesWithReader(op)) JoinProducers(op);
     }
     bool changed = false;
     std::vector<std::vector<mlir::Operation*>> chosen;
@@ -64,6 +64,19 @@ class BlockFuser {
   }
 
  private:
+  // What is cheap joins its one reader before its producer: what it makes is wider than what it reads.
+  bool GoesWithReader(mlir::Operation* op) const {
+    if (!IsCheap(op) || load_time_.Contains(op)) return false;
+    for (mlir::Operation* from = op; from->hasOneUse();) {
+      mlir::Operation* reader = *from->user_begin();
+      if (!groups_.Contains(reader) || !IsGenerated(reader)) return false;
+      if (!IsView(reader)) return true;
+      if (from != op) return false;
+      from = reader;
+    }
+    return false;
+  }
+
   void JoinProducers(mlir::Operation* op) {
     // Large operands first: what is read of them is what fusion saves.
     llvm::SmallVector<mlir::Value> operands(op->getOperands());
@@ -87,6 +100,7 @@ class BlockFuser {
       if (load_time_.Contains(producer) != load_time_.Contains(op) && !IsCheap(producer)) continue;
       groups.push_back(groups_.Of(producer));
       TryJoin(groups);
+      if (GoesWithReader(producer)) JoinProducers(producer);
     }
   }
 
@@ -117,6 +131,19 @@ class BlockFuser {
         (IsSmallConstant(operand) ? constants : inputs).insert(operand);
       }
     }
+    // The same view of the same tensor is read once.
+    llvm::SmallVector<std::pair<mlir::Value, mlir::Value>> same;
+    for (mlir::Value input : inputs.takeVector()) {
+      auto view = input.getDefiningOp<graph::ReshapeOp>();
+      auto alike = llvm::find_if(inputs, [&](mlir::Value known) {
+        auto other = known.getDefiningOp<graph::ReshapeOp>();
+        return view && other && other.getOperand() == view.getOperand() && known.getType() == input.getType();
+      });
+      if (alike == inputs.end())
+        inputs.insert(input);
+      else
+        same.push_back({input, *alike});
+    }
     const llvm::SmallVector<mlir::Value> results = Groups::Results(members);
     llvm::SmallVector<mlir::Type> types;
     for (mlir::Value result : results) types.push_back(result.getType());
@@ -127,6 +154,7 @@ class BlockFuser {
     mlir::Block& body = fusion.getBody().emplaceBlock();
     mlir::IRMapping map;
     for (mlir::Value input : inputs) map.map(input, body.addArgument(input.getType(), input.getLoc()));
+    for (auto [view, other] : same) map.map(view, map.lookup(other));
     builder.setInsertionPointToStart(&body);
     for (mlir::Value constant : constants) builder.clone(*constant.getDefiningOp(), map);
     for (mlir::Operation* op : members) builder.clone(*op, map);

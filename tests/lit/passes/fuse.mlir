@@ -47,3 +47,28 @@ func.func @load(%x: tensor<8xf32>) -> tensor<8xf32> {
   %1 = graph.add %0, %x : (tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
   return %1 : tensor<8xf32>
 }
+
+// A widening cast goes with its reader, here the sum, and not with the product: what is stored is narrow.
+// CHECK-LABEL: func.func @cast_with_reader
+// CHECK: %[[P:.*]] = graph.mul
+// CHECK: %[[D:.*]] = "graph.dot_general"(%[[P]], %[[P]])
+// CHECK: graph.fusion(%[[P]], %[[D]]) : (tensor<8x8xf16>, tensor<8x8xf16>) -> tensor<8x8xf32>
+func.func @cast_with_reader(%x: tensor<8x8xf16>) -> tensor<8x8xf32> {
+  %0 = graph.mul %x, %x : (tensor<8x8xf16>, tensor<8x8xf16>) -> tensor<8x8xf16>
+  %1 = graph.cast %0 : tensor<8x8xf16> -> tensor<8x8xf32>
+  %2 = "graph.dot_general"(%0, %0) <{operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0>}> : (tensor<8x8xf16>, tensor<8x8xf16>) -> tensor<8x8xf16>
+  %3 = graph.cast %2 : tensor<8x8xf16> -> tensor<8x8xf32>
+  %4 = graph.add %1, %3 : (tensor<8x8xf32>, tensor<8x8xf32>) -> tensor<8x8xf32>
+  return %4 : tensor<8x8xf32>
+}
+
+// The same tensor in two views of one shape is read once.
+// CHECK-LABEL: func.func @same_view
+// CHECK: graph.fusion(%{{.*}}) : (tensor<8xf32>) -> tensor<8xf32>
+func.func @same_view(%x: tensor<2x4xf32>) -> tensor<8xf32> {
+  %0 = graph.reshape %x : tensor<2x4xf32> -> tensor<8xf32>
+  %1 = graph.reshape %x : tensor<2x4xf32> -> tensor<8xf32>
+  %2 = graph.exp %0 : tensor<8xf32> -> tensor<8xf32>
+  %3 = graph.add %2, %1 : (tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
+  return %3 : tensor<8xf32>
+}
