@@ -43,7 +43,7 @@ class Stopwatch {
 // Shares of the whole, as measured on mid-sized models; for a progress display only.
 double FractionAt(const std::string& stage) {
   const std::pair<const char*, double> shares[] = {
-      {"import", 0},   {"simplify", 0.15}, {"legalize", 0.2}, {"layout", 0.22}, {"precision", 0.225}, {"attention", 0.23}, {"post-ops", 0.24}, {"fuse", 0.25},
+      {"import", 0},   {"simplify", 0.15}, {"legalize", 0.2}, {"layout", 0.22}, {"precision", 0.225}, {"attention", 0.23}, {"post-ops", 0.24}, {"split-rows", 0.245}, {"fuse", 0.25},
       {"select", 0.4}, {"schedule", 0.45}, {"codegen", 0.5},  {"emit", 0.9},    {"checkpoint", 0.93}, {"validate", 0.98}};
   for (const auto& [name, share] : shares) {
     if (stage == name) return share;
@@ -205,6 +205,7 @@ absl::StatusOr<Compiled> Compile(const std::string& model_path, const Options& o
   const bool is_cuda = target->plan.kind() == plan::Target::CUDA;
   pipeline.cuda = is_cuda;
   target->cuda.tf32 = options.precision == "tf32";
+  if (is_cuda) pipeline.gpu = {target->cuda.multiprocessors, RepresentativeGpu(target->plan).memory_bandwidth().value()};
   std::string ordering;
   if (options.keep_problems) pipeline.ordering_problem = &ordering;
   absl::Status status = RunPipeline(*imported->module, library, pipeline, compiled.report.seconds);

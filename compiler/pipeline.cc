@@ -14,6 +14,7 @@
 #include "passes/fuse/attention_pass.h"
 #include "passes/fuse/fuse_pass.h"
 #include "passes/fuse/post_ops_pass.h"
+#include "passes/fuse/split_rows_pass.h"
 #include "passes/layout/layout_pass.h"
 #include "passes/precision/precision_pass.h"
 #include "passes/schedule/schedule_pass.h"
@@ -65,6 +66,13 @@ std::vector<Stage> Stages(RuntimeLibraryModel* library, std::vector<absl::Status
   auto before_post_ops = [&](Stage stage) {
     stages.insert(llvm::find_if(stages, [](const Stage& s) { return s.name == std::string("post-ops"); }), std::move(stage));
   };
+  if (options.cuda) {
+    // Behind precision: what is of halves is known.
+    stages.insert(llvm::find_if(stages, [](const Stage& s) { return s.name == std::string("fuse"); }),
+                  {"split-rows", false, [=](mlir::OpPassManager& manager) {
+                     manager.addPass(passes::CreateSplitRowsPass(options.gpu));
+                   }});
+  }
   if (const auto precision = options.precision) {
     // Behind layout: no later stage merges equal casts, which are to go into the kernels of their users.
     before_post_ops({"precision", true, [=](mlir::OpPassManager& manager) {

@@ -7,6 +7,7 @@
 #include "passes/fuse/attention_pass.h"
 #include "passes/fuse/fuse_pass.h"
 #include "passes/fuse/post_ops_pass.h"
+#include "passes/fuse/split_rows_pass.h"
 #include "passes/layout/layout_pass.h"
 #include "passes/precision/precision_pass.h"
 #include "passes/schedule/schedule_pass.h"
@@ -24,6 +25,7 @@ int main(int argc, char** argv) {
   plimsoll::passes::RegisterPrecisionPass();
   plimsoll::passes::RegisterAttentionPass();
   plimsoll::passes::RegisterPostOpsPass();
+  plimsoll::passes::RegisterSplitRowsPass();
   plimsoll::passes::RegisterFusePass();
   plimsoll::passes::RegisterLegalizePass();
   plimsoll::passes::RegisterSelectPass();
