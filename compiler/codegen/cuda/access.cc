@@ -181,7 +181,7 @@ Element SimtEmitter::Load(mlir::Value source, const Index& address, int mask) {
   if (mask == 0)
     for (const Preloaded& known : preloaded_)
       if (known.source == source && known.address == address) {
-        e.value = known.value;
+        e.value = known.lanes[lane_];
         return e;
       }
   llvm::Value* condition = masks_[mask].value;

@@ -110,10 +110,13 @@ std::string Everything() {
         absl::StrCat("tensor<", wide, "> -> tensor<8xi64>"));
     add({image}, "graph.transpose $0 by [0, 2, 3, 1]",
         absl::StrCat("tensor<", image, "> -> tensor<2x56x56x64x", e, ">"));
+    add({absl::StrCat("2048x1000x", e)}, "graph.transpose $0 by [1, 0]",
+        absl::StrCat("tensor<2048x1000x", e, "> -> tensor<1000x2048x", e, ">"));
     add({absl::StrCat("1000x128x", e), "2x77xi64"}, "graph.gather $0, $1 along 0",
         absl::StrCat("(tensor<1000x128x", e, ">, tensor<2x77xi64>) -> tensor<2x77x128x", e, ">"));
     add({flat}, "graph.cast $0", absl::StrCat("tensor<", flat, "> -> tensor<4x1000xi8>"));
   }
+  add({"2048x2000xi8"}, "graph.transpose $0 by [1, 0]", "tensor<2048x2000xi8> -> tensor<2000x2048xi8>");
   return text + ") {\n" + body + "  return\n}\n";
 }
 
@@ -283,7 +286,8 @@ TEST(Map, IndicesOf64BitsWhereTensorsAreLarge) {
 
 // Two results in f32 for each row weigh little against its halves.
 TEST(Skeletons, ResultsOfRowsCountOnce) {
-  Kernels two(R"(func.func @f(%x: tensor<64x8192xf16>) { %r:2 = graph.fusion(%x) : (tensor<64x8192xf16>) -> (tensor<64x1xf32>, tensor<64x1xf32>) {
+  Kernels two(
+      R"(func.func @f(%x: tensor<64x8192xf16>) { %r:2 = graph.fusion(%x) : (tensor<64x8192xf16>) -> (tensor<64x1xf32>, tensor<64x1xf32>) {
     ^bb0(%a: tensor<64x8192xf16>):
       %0 = graph.cast %a : tensor<64x8192xf16> -> tensor<64x8192xf32>
       %1 = graph.reduce <mean> %0 over [1] keep true : tensor<64x8192xf32> -> tensor<64x1xf32>
@@ -293,6 +297,22 @@ TEST(Skeletons, ResultsOfRowsCountOnce) {
     } return })");
   two.Compile("sm_80");
   EXPECT_THAT(two.kernels[0].skeletons, ElementsAre("row"));
+}
+
+// Nor do a channel's parameters, however many, decide against the channel's elements.
+TEST(Skeletons, ParametersOfChannelsDoNotDecide) {
+  std::string body, x = "tensor<32x16384xf16>";
+  std::string operands = "%x: " + x, types = x, arguments = "%x", inner = "%v0: " + x;
+  for (int i = 0; i < 4; ++i) {
+    absl::StrAppend(&operands, ", %p", i, ": tensor<32x1xf16>");
+    absl::StrAppend(&types, ", tensor<32x1xf16>");
+    absl::StrAppend(&arguments, ", %p", i);
+    absl::StrAppend(&inner, ", %q", i, ": tensor<32x1xf16>");
+    absl::StrAppend(&body, "%v", i + 1, " = graph.mul %v", i, ", %q", i, " : (", x, ", tensor<32x1xf16>) -> ", x, "\n");
+  }
+  Kernels one(absl::StrCat("func.func @f(", operands, ") { %r = graph.fusion(", arguments, ") : (", types, ") -> ", x,
+                           " {\n^bb0(", inner, "):\n", body, "graph.yield %v4 : ", x, "\n} return }"));
+  EXPECT_THAT(one.Compile("sm_80").ptx, testing::AllOf(HasSubstr("ld.global.v4"), HasSubstr("st.global.v4")));
 }
 
 TEST(Skeletons, AreChosenByWhatIsContiguous) {
@@ -315,6 +335,23 @@ TEST(Skeletons, AreChosenByWhatIsContiguous) {
     Kernels one(absl::StrCat("func.func @f(", c.operands, ") { %r = ", c.op, " return }"));
     one.Compile("sm_80");
     EXPECT_THAT(one.kernels[0].skeletons, ElementsAre(c.skeleton)) << c.op;
+  }
+}
+
+// Narrow elements go in words both ways, to global memory and to shared memory.
+TEST(Transpose, WordsOfNarrowElements) {
+  for (const char* element : {"f16", "bf16", "i8"}) {
+    const std::string text = absl::StrCat("func.func @f(%a: tensor<2048x1024x", element,
+                                          ">) { %r = graph.transpose %a by [1, 0] : tensor<2048x1024x", element,
+                                          "> -> tensor<1024x2048x", element, "> return }");
+    const std::string ptx = Kernels(text).Compile("sm_80").ptx;
+    EXPECT_THAT(ptx, testing::ContainsRegex("ld\\.global\\.nc\\.[bu]32")) << element;
+    EXPECT_THAT(ptx, testing::ContainsRegex("st\\.global\\.[bu]32")) << element;
+    EXPECT_THAT(ptx, testing::ContainsRegex("ld\\.shared\\.[bu]32")) << element;
+    EXPECT_THAT(ptx, Not(testing::ContainsRegex("(ld|st)\\.(global|shared)[a-z.]*\\.[bu](8|16)"))) << element;
+    // Addresses that are told to be multiples of 2 alone.
+    EXPECT_THAT(Kernels(text).Compile("sm_80", false, {2, 16}).ptx,
+                Not(testing::ContainsRegex("ld\\.global\\.nc\\.[bu]32")));
   }
 }
 

@@ -43,6 +43,16 @@ class SimtEmitter : public Evaluator {
   void Transpose();
   void Rows();
 
+  // transpose.cc
+  struct Square {
+    const Access* access;
+    llvm::Type *type, *word;  // of an element; of what one access takes
+    llvm::Value* memory;
+    int pitch;                // words from row to row
+  };
+  llvm::SmallVector<Square> Squares();
+  Values Picked(const Square& square, llvm::ArrayRef<llvm::Value*> words, int place);
+
   // rows.cc
   struct Thread {
     llvm::Value *row, *valid, *first, *number;
@@ -131,7 +141,7 @@ class SimtEmitter : public Evaluator {
   struct Preloaded {
     mlir::Value source;
     Index address;
-    llvm::Value* value;
+    Values lanes;
   };
   llvm::SmallVector<Preloaded> preloaded_;  // through shared memory, by Transpose
   // A held row: what was evaluated for each of its values.

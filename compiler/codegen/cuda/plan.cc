@@ -25,8 +25,8 @@ int64_t PowerAtLeast(int64_t n) {
 
 bool DependsOn(const CudaNest& nest, const Index& index, int dim) { return (nest.space.Dims(index) & Bit(dim)) != 0; }
 
-// Bytes that a step along a dim moves in one piece, less those that it picks from far apart. What is of a whole row counts
-// once in all its columns.
+// Bytes that a step along a dim moves in one piece, less those that it picks from far apart. What has fewer elements
+// than the nest has points (a row's result, a channel's parameter) counts for as much less: caches keep it.
 double Contiguity(const CudaNest& nest, int dim) {
   double sum = 0;
   for (const Access& access : nest.accesses) {
@@ -34,7 +34,9 @@ double Contiguity(const CudaNest& nest, int dim) {
     int64_t stride;
     const bool linear = nest.space.Stride(access.address, dim, &stride);
     double weight = access.bytes * (access.store ? 1.5 : 1);
-    if ((nest.space.Dims(access.address) & nest.reduced) == 0) weight /= static_cast<double>(nest.columns);
+    const auto elements =
+        static_cast<double>(llvm::cast<mlir::RankedTensorType>(access.source.getType()).getNumElements());
+    weight *= std::min(1.0, elements / static_cast<double>(nest.rows * nest.columns));
     sum += linear && (stride == 1 || stride == -1) ? weight : -weight;
   }
   return sum;
@@ -103,9 +105,44 @@ void PlanMap(CudaNest& nest, const CudaTarget& target) {
   nest.blocks = std::min<int64_t>(CeilDiv(chunks, kThreads), int64_t{target.multiprocessors} * kWavesOfBlocks);
 }
 
+int64_t Evaluations(const CudaNest& nest) {
+  int64_t work = 1;
+  for (auto [op, times] : nest.evaluations) work += times;
+  return work;
+}
+
+int64_t SquaresOf(const CudaNest& nest, int64_t side) {
+  int64_t squares = CeilDiv(nest.extents[nest.block_dim], side) * CeilDiv(nest.extents[nest.vector_dim], side);
+  for (int d : nest.order) squares *= nest.extents[d];
+  return squares;
+}
+
+// Elements of 1 or 2 bytes that make words of 4, for loads `tiles` and for the stores: 1 where not all of them can,
+// where too few squares would be left, or where a dim is not half as long as a square.
+int WordsOfNarrow(const CudaNest& nest, llvm::ArrayRef<const Access*> tiles, const CudaTarget& target, int alignment) {
+  const int bytes = tiles[0]->bytes, lanes = 4 / std::max(1, bytes);
+  const int64_t along = nest.extents[nest.block_dim], across = nest.extents[nest.vector_dim];
+  if (lanes <= 1 || alignment < 4 || along % lanes != 0 || across % lanes != 0) return 1;
+  if (std::min(along, across) <= kTile * lanes / 2 || SquaresOf(nest, kTile * lanes) < 2 * target.multiprocessors)
+    return 1;
+  if (static_cast<int>(tiles.size()) > 8 / lanes) return 1;  // of 48 KB
+  if (Evaluations(nest) * 4 * lanes * lanes > 1024) return 1;
+  for (const Access* tile : tiles)
+    if (tile->bytes != bytes || AccessWidth(nest.space, tile->address, nest.block_dim, lanes, bytes, 16) != lanes)
+      return 1;
+  for (const Access& access : nest.accesses) {
+    if (!access.source || !access.store) continue;
+    const int width = AccessWidth(nest.space, access.address, nest.vector_dim, lanes, access.bytes, 16);
+    if (width != lanes && width * access.bytes < 16) return 1;
+  }
+  return lanes;
+}
+
 // Loads that walk along another dim than the stores, none of them masked or at computed places.
-bool PlanTranspose(CudaNest& nest) {
-  int along = -1, across = -1, tiles = 0;
+// `alignment`: the least of the operands' and results'; `alone`: no other nest needs shared memory.
+bool PlanTranspose(CudaNest& nest, const CudaTarget& target, int alignment, bool alone) {
+  int along = -1, across = -1;
+  llvm::SmallVector<const Access*> tiles;
   for (const Access& access : nest.accesses) {
     if (!access.source || !access.store) continue;
     int unit = -1;
@@ -125,23 +162,19 @@ bool PlanTranspose(CudaNest& nest) {
       if (int64_t s; nest.space.Stride(access.address, d, &s) && s == 1 && nest.extents[d] > 1) unit = d;
     if (unit < 0 || (along >= 0 && along != unit)) continue;
     along = unit;
-    ++tiles;
+    if (llvm::none_of(tiles,
+                      [&](const Access* t) { return t->source == access.source && t->address == access.address; }))
+      tiles.push_back(&access);
   }
-  if (along < 0 || tiles > 4 || nest.extents[along] < 8 || nest.extents[across] < 8) return false;
+  if (along < 0 || tiles.size() > 4 || nest.extents[along] < 8 || nest.extents[across] < 8) return false;
   nest.skeleton = Skeleton::kTranspose;
   nest.vector_dim = across;
   nest.block_dim = along;
   for (int d : Order(nest, false, -1))
     if (d != along && d != across) nest.order.push_back(d);
-  nest.blocks = CeilDiv(nest.extents[along], kTile) * CeilDiv(nest.extents[across], kTile);
-  for (int d : nest.order) nest.blocks *= nest.extents[d];
+  nest.lanes = alone ? WordsOfNarrow(nest, tiles, target, alignment) : 1;
+  nest.blocks = SquaresOf(nest, kTile * nest.lanes);
   return true;
-}
-
-int64_t Evaluations(const CudaNest& nest) {
-  int64_t work = 1;
-  for (auto [op, times] : nest.evaluations) work += times;
-  return work;
 }
 
 // Values of each column that are read in one pass and wanted in a later one: at most the loads that depend on the
@@ -261,7 +294,7 @@ FailureOr<CudaKernelPlan> PlanCudaKernel(const Region& region, const CudaTarget&
     nest.wide = nest.rows * std::max<int64_t>(1, nest.columns) > (int64_t{1} << 31) - (int64_t{1} << 24);
     if (!nest.reductions.empty())
       PlanRows(nest, target);
-    else if (!PlanTranspose(nest))
+    else if (!PlanTranspose(nest, target, *llvm::min_element(plan.alignments), nests->size() == 1))
       PlanMap(nest, target);
     plan.nests.push_back(std::move(nest));
   }

@@ -8,7 +8,7 @@ namespace plimsoll::codegen {
 
 enum class Skeleton {
   kMap,        // a thread takes `lanes` neighbouring elements at a time, and goes on by whole grids
-  kTranspose,  // squares of 32 x 32 elements go through shared memory: loads walk along another dim than the stores
+  kTranspose,  // squares go through shared memory: loads walk along another dim than the stores
   kRow,        // threads_per_row threads share a row that lies along memory, and exchange what they reduced
   kColumn,     // memory runs across the rows: a warp takes 32 of them, the block's warps share out what is reduced
   kSerial,     // a thread takes a whole row: the general one
@@ -18,7 +18,7 @@ const char* NameOf(Skeleton skeleton);
 struct CudaNest : Nest {
   Skeleton skeleton = Skeleton::kMap;
   int vector_dim = -1;  // along which `lanes` lie; kTranspose: along which the stores walk. -1: none
-  int lanes = 1;
+  int lanes = 1;        // kTranspose: elements of a word; a square has 32 words a side
   int block_dim = -1;            // kTranspose: along which the transposed loads walk
   llvm::SmallVector<int> order;  // dims of the thread's number, the fastest first: of the elements, or of the rows
   llvm::SmallVector<int> columns_order;  // reduced dims, the fastest first

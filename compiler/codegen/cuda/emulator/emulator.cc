@@ -25,7 +25,7 @@ namespace plimsoll::codegen {
 namespace {
 
 constexpr char kEntryPrefix[] = "emulate.entry.", kCallPrefix[] = "emulate.call.";
-constexpr unsigned kShared = 3;
+constexpr unsigned kGlobal = 1, kShared = 3;
 
 absl::Status ToStatus(llvm::Error error) {
   return absl::InternalError("emulator: " + llvm::toString(std::move(error)));
@@ -85,9 +85,29 @@ struct EmulatedCuda::State {
   std::unique_ptr<llvm::orc::LLJIT> jit;
   std::map<std::string, Entry> entries;
   Block block;
+  bool counts = false;
+  TrafficCounter counter;
+  int sites = 0;  // of accesses, numbered
 
   absl::Status Add(const std::string& bitcode, int& barriers, int without);
+  // Accesses to global and shared memory tell their addresses to `report`.
+  void Instrument(llvm::Module& module, llvm::FunctionCallee report);
 };
+
+void EmulatedCuda::State::Instrument(llvm::Module& module, llvm::FunctionCallee report) {
+  llvm::IRBuilder<> b(module.getContext());
+  for (llvm::Function& function : module)
+    for (llvm::Instruction& instruction : llvm::instructions(function)) {
+      llvm::Value* pointer = llvm::getLoadStorePointerOperand(&instruction);
+      if (pointer == nullptr) continue;
+      const unsigned space = pointer->getType()->getPointerAddressSpace();
+      if (space != kGlobal && space != kShared) continue;
+      b.SetInsertPoint(&instruction);
+      const uint64_t bytes = module.getDataLayout().getTypeStoreSize(llvm::getLoadStoreType(&instruction));
+      b.CreateCall(report, {b.getInt32(sites++), b.getInt32(space == kShared),
+                            b.CreateAddrSpaceCast(pointer, b.getPtrTy()), b.getInt32(static_cast<uint32_t>(bytes))});
+    }
+}
 
 absl::Status EmulatedCuda::State::Add(const std::string& bitcode, int& barriers, int without) {
   auto context = std::make_unique<llvm::LLVMContext>();
@@ -139,6 +159,11 @@ absl::Status EmulatedCuda::State::Add(const std::string& bitcode, int& barriers,
     symbols[jit->mangleAndIntern(symbol)] = {llvm::orc::ExecutorAddr::fromPtr(address), llvm::JITSymbolFlags::Exported};
     return module->getOrInsertFunction(symbol, type);
   };
+  if (counts) {
+    auto* type =
+        llvm::FunctionType::get(b.getVoidTy(), {b.getInt32Ty(), b.getInt32Ty(), b.getPtrTy(), b.getInt32Ty()}, false);
+    Instrument(*module, host("access", reinterpret_cast<void*>(EmulatedAccess), type));
+  }
   for (llvm::CallInst* call : calls) {
     b.SetInsertPoint(call);
     if (auto* assembly = llvm::dyn_cast<llvm::InlineAsm>(call->getCalledOperand())) {
@@ -232,11 +257,19 @@ EmulatedCuda::EmulatedCuda(std::unique_ptr<State> state) : state_(std::move(stat
 EmulatedCuda::~EmulatedCuda() = default;
 
 absl::StatusOr<std::unique_ptr<EmulatedCuda>> EmulatedCuda::Load(const std::vector<std::string>& bitcode) {
-  return LoadWithoutBarrier(bitcode, -1);
+  return Load(bitcode, -1, false);
 }
-
+absl::StatusOr<std::unique_ptr<EmulatedCuda>> EmulatedCuda::LoadCounting(const std::vector<std::string>& bitcode) {
+  return Load(bitcode, -1, true);
+}
 absl::StatusOr<std::unique_ptr<EmulatedCuda>> EmulatedCuda::LoadWithoutBarrier(const std::vector<std::string>& bitcode,
                                                                                int number) {
+  return Load(bitcode, number, false);
+}
+const MemoryTraffic& EmulatedCuda::traffic() const { return state_->counter.traffic(); }
+
+absl::StatusOr<std::unique_ptr<EmulatedCuda>> EmulatedCuda::Load(const std::vector<std::string>& bitcode, int number,
+                                                                 bool counts) {
   llvm::InitializeNativeTarget();
   llvm::InitializeNativeTargetAsmPrinter();
   auto host = llvm::orc::JITTargetMachineBuilder::detectHost();
@@ -247,6 +280,7 @@ absl::StatusOr<std::unique_ptr<EmulatedCuda>> EmulatedCuda::LoadWithoutBarrier(c
   if (!jit) return ToStatus(jit.takeError());
   auto state = std::make_unique<State>();
   state->jit = std::move(*jit);
+  state->counts = counts;
   int barriers = 0;
   for (const std::string& unit : bitcode)
     if (absl::Status added = state->Add(unit, barriers, number); !added.ok()) return added;
@@ -274,12 +308,14 @@ absl::Status EmulatedCuda::Launch(const std::string& symbol, int64_t blocks, int
   std::iota(order.begin(), order.end(), 0);
   std::shuffle(order.begin(), order.end(), random);
   const std::function<void()> body = [&] { entry.run(buffers.data()); };
+  traffic_counter = state_->counts ? &state_->counter : nullptr;
   for (int64_t block : order) {
     for (const State::Shared& shared : entry.shared)
       std::memset(shared.memory, static_cast<int>(random() % 255) + 1, shared.bytes);
     const std::string error =
         state_->block.Run(static_cast<int>(block), static_cast<int>(blocks), threads, entry.synchronizes, body, random);
     if (!error.empty()) return absl::InternalError(absl::StrCat(symbol, ", block ", block, ": ", error));
+    state_->counter.EndBlock();
   }
   return absl::OkStatus();
 }

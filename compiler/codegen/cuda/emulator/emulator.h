@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "compiler/codegen/cuda/emulator/traffic.h"
 
 namespace plimsoll::codegen {
 
@@ -31,8 +32,15 @@ class EmulatedCuda {
   static absl::StatusOr<std::unique_ptr<EmulatedCuda>> LoadWithoutBarrier(const std::vector<std::string>& bitcode,
                                                                           int number);
 
+  // As Load, and counts what warps ask of memory. Slow.
+  static absl::StatusOr<std::unique_ptr<EmulatedCuda>> LoadCounting(const std::vector<std::string>& bitcode);
+  // Of all launches so far; nothing unless it counts.
+  const MemoryTraffic& traffic() const;
+
  private:
   struct State;
+  static absl::StatusOr<std::unique_ptr<EmulatedCuda>> Load(const std::vector<std::string>& bitcode, int without_barrier,
+                                                            bool counts);
   explicit EmulatedCuda(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
