@@ -205,7 +205,12 @@ absl::StatusOr<Compiled> Compile(const std::string& model_path, const Options& o
   const bool is_cuda = target->plan.kind() == plan::Target::CUDA;
   pipeline.cuda = is_cuda;
   target->cuda.tf32 = options.precision == "tf32";
-  if (is_cuda) pipeline.gpu = {target->cuda.multiprocessors, RepresentativeGpu(target->plan).memory_bandwidth().value()};
+  if (is_cuda) {
+    pipeline.gpu = {target->cuda.multiprocessors, RepresentativeGpu(target->plan).memory_bandwidth().value()};
+    pipeline.fuses = [&](llvm::ArrayRef<mlir::Operation*> ops, llvm::ArrayRef<mlir::Value> results) {
+      return codegen::CanBeOneCudaKernel(ops, results, target->cuda);
+    };
+  }
   std::string ordering;
   if (options.keep_problems) pipeline.ordering_problem = &ordering;
   absl::Status status = RunPipeline(*imported->module, library, pipeline, compiled.report.seconds);

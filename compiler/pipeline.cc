@@ -51,10 +51,11 @@ std::vector<Stage> Stages(RuntimeLibraryModel* library, std::vector<absl::Status
        }},
       {"post-ops", false, [=](mlir::OpPassManager& manager) { manager.addPass(passes::CreatePostOpsPass(asked)); }},
       {"fuse", false,
-       [](mlir::OpPassManager& manager) {
-         manager.addPass(passes::CreateFusePass([](llvm::ArrayRef<mlir::Operation*> ops, llvm::ArrayRef<mlir::Value> results) {
+       [=](mlir::OpPassManager& manager) {
+         passes::FusionOracle cpu = [](llvm::ArrayRef<mlir::Operation*> ops, llvm::ArrayRef<mlir::Value> results) {
            return codegen::CanBeOneKernel(ops, results);
-         }));
+         };
+         manager.addPass(passes::CreateFusePass(options.fuses ? options.fuses : std::move(cpu)));
        }},
       {"select", true,
        [=](mlir::OpPassManager& manager) { manager.addPass(passes::CreateSelectPass(*library, *refusals)); }},

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "compiler/library_model.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "passes/fuse/fuse_pass.h"
 #include "passes/fuse/row_parts.h"
 #include "passes/precision/precision_pass.h"
 
@@ -21,6 +22,7 @@ struct PipelineOptions {
   std::optional<passes::LowPrecision> precision;        // none: all as the model has it
   // For a GPU: attention as one operation and post-operations in a contraction, both where the library takes them.
   bool cuda = false;
+  passes::FusionOracle fuses;                           // null: as CPU kernels can be
   passes::RowMachine gpu;                               // for which few long rows are cut; none: they are not
   std::string* ordering_problem = nullptr;              // receives what `schedule` solves, as JSON; may be null
 };

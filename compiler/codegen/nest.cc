@@ -23,6 +23,18 @@ bool IsCostly(mlir::linalg::LinalgOp op) {
   return costly;
 }
 
+bool RepeatsWork(llvm::ArrayRef<const Nest*> nests) {
+  llvm::DenseMap<mlir::Operation*, int> times, reductions;
+  for (const Nest* nest : nests) {
+    for (auto [op, count] : nest->evaluations) times[op] += count;
+    for (const ReductionInstance& reduction : nest->reductions)
+      if (++reductions[reduction.op] > 1) return true;
+  }
+  for (auto [op, count] : times)
+    if (count > 1 && (IsCostly(llvm::cast<mlir::linalg::LinalgOp>(op)) || count > 4)) return true;
+  return false;
+}
+
 namespace {
 
 int64_t Product(llvm::ArrayRef<int64_t> shape) { return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>()); }

@@ -51,6 +51,8 @@ struct Nest {
 mlir::FailureOr<std::vector<Nest>> PlanNests(const Region& region);
 // Transcendental functions and the like: worth keeping for another pass.
 bool IsCostly(mlir::linalg::LinalgOp op);
+// Whether they compute expensive elements more than once, others often, or one reduction twice.
+bool RepeatsWork(llvm::ArrayRef<const Nest*> nests);
 int BytesOf(mlir::Type element);
 // The root's index at a point of the nest's dims.
 std::vector<Index> RootIndex(IndexSpace& space, const Nest& nest, const Root& root);

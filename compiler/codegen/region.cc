@@ -1,6 +1,6 @@
 #include "compiler/codegen/region.h"
 
-#include "ir/graph/graph.h"
+#include "llvm/ADT/SetVector.h"
 
 namespace plimsoll::codegen {
 namespace {
@@ -74,6 +74,32 @@ mlir::FailureOr<Region> LowerToRegion(mlir::Operation* op, bool diagnose) {
     }
   }
   return region;
+}
+
+mlir::OwningOpRef<graph::FusionOp> MakeFusion(llvm::ArrayRef<mlir::Operation*> ops, llvm::ArrayRef<mlir::Value> results) {
+  if (ops.empty()) return {};
+  mlir::OpBuilder builder(ops[0]->getContext());
+  llvm::DenseSet<mlir::Operation*> inside(ops.begin(), ops.end());
+  llvm::SetVector<mlir::Value> inputs;
+  for (mlir::Operation* op : ops)
+    for (mlir::Value operand : op->getOperands())
+      if (!inside.contains(operand.getDefiningOp())) inputs.insert(operand);
+  llvm::SmallVector<mlir::Type> types;
+  for (mlir::Value result : results) types.push_back(result.getType());
+  mlir::OperationState state(ops[0]->getLoc(), graph::FusionOp::getOperationName());
+  state.addOperands(inputs.getArrayRef());
+  state.addTypes(types);
+  mlir::Region* region = state.addRegion();
+  mlir::Block* block = new mlir::Block;
+  region->push_back(block);
+  mlir::IRMapping map;
+  for (mlir::Value input : inputs) map.map(input, block->addArgument(input.getType(), input.getLoc()));
+  builder.setInsertionPointToStart(block);
+  for (mlir::Operation* op : ops) builder.clone(*op, map);
+  llvm::SmallVector<mlir::Value> yields;
+  for (mlir::Value result : results) yields.push_back(map.lookup(result));
+  builder.create<graph::YieldOp>(ops[0]->getLoc(), yields);
+  return llvm::cast<graph::FusionOp>(mlir::Operation::create(state));
 }
 
 void LoadKernelDialects(mlir::MLIRContext* context) {

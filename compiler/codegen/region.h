@@ -2,6 +2,7 @@
 #pragma once
 
 #include "compiler/codegen/pch.h"
+#include "ir/graph/graph.h"
 
 namespace plimsoll::codegen {
 
@@ -14,6 +15,8 @@ struct Region {
 // `op`: a graph.fusion or one operation of LowerToLinalgInterface. Fails, with a diagnostic where `diagnose`, if a shape is
 // open or an operation declines.
 mlir::FailureOr<Region> LowerToRegion(mlir::Operation* op, bool diagnose);
+// Operations of one block as a fusion outside of it, that yields `results`; null where there are none.
+mlir::OwningOpRef<graph::FusionOp> MakeFusion(llvm::ArrayRef<mlir::Operation*> ops, llvm::ArrayRef<mlir::Value> results);
 // The dialects that a region is made of.
 void LoadKernelDialects(mlir::MLIRContext* context);
 // For the kernel's name: "softmax", or "fused_softmax" of a fusion that ends in one.

@@ -85,36 +85,12 @@ bool CanBeOneKernel(mlir::Operation* op) {
   auto region = LowerToRegion(op, /*diagnose=*/false);
   if (mlir::failed(region)) return false;
   auto plan = PlanKernel(*region, 512);
-  return mlir::succeeded(plan) && (!llvm::isa<graph::FusionOp>(op) || IsProfitable(*region, *plan));
+  return mlir::succeeded(plan) && (!llvm::isa<graph::FusionOp>(op) || IsProfitable(*plan));
 }
 
 bool CanBeOneKernel(llvm::ArrayRef<mlir::Operation*> ops, llvm::ArrayRef<mlir::Value> results) {
-  if (ops.empty()) return false;
-  mlir::OpBuilder builder(ops[0]->getContext());
-  llvm::DenseSet<mlir::Operation*> inside(ops.begin(), ops.end());
-  llvm::SetVector<mlir::Value> inputs;
-  for (mlir::Operation* op : ops)
-    for (mlir::Value operand : op->getOperands())
-      if (!inside.contains(operand.getDefiningOp())) inputs.insert(operand);
-  llvm::SmallVector<mlir::Type> types;
-  for (mlir::Value result : results) types.push_back(result.getType());
-  mlir::OperationState state(ops[0]->getLoc(), graph::FusionOp::getOperationName());
-  state.addOperands(inputs.getArrayRef());
-  state.addTypes(types);
-  mlir::Region* region = state.addRegion();
-  mlir::Block* block = new mlir::Block;
-  region->push_back(block);
-  mlir::IRMapping map;
-  for (mlir::Value input : inputs) map.map(input, block->addArgument(input.getType(), input.getLoc()));
-  builder.setInsertionPointToStart(block);
-  for (mlir::Operation* op : ops) builder.clone(*op, map);
-  llvm::SmallVector<mlir::Value> yields;
-  for (mlir::Value result : results) yields.push_back(map.lookup(result));
-  builder.create<graph::YieldOp>(ops[0]->getLoc(), yields);
-  mlir::Operation* fusion = mlir::Operation::create(state);
-  const bool can = CanBeOneKernel(fusion);
-  fusion->erase();
-  return can;
+  mlir::OwningOpRef<graph::FusionOp> fusion = MakeFusion(ops, results);
+  return fusion && CanBeOneKernel(fusion.get());
 }
 
 }  // namespace plimsoll::codegen

@@ -181,10 +181,10 @@ FailureOr<KernelPlan> PlanKernel(const Region& region, int vector_bits) {
   return plan;
 }
 
-bool IsProfitable(const Region& region, const KernelPlan& plan) {
-  llvm::DenseMap<mlir::Operation*, int> times;
+bool IsProfitable(const KernelPlan& plan) {
+  llvm::SmallVector<const Nest*> nests;
   for (const CpuNest& nest : plan.nests) {
-    for (auto [op, count] : nest.evaluations) times[op] += count;
+    nests.push_back(&nest);
     int64_t points = 1;
     for (int64_t extent : nest.extents) points *= extent;
     if (nest.vector_dim < 0) continue;
@@ -198,13 +198,7 @@ bool IsProfitable(const Region& region, const KernelPlan& plan) {
     }
     if (nest.accesses.size() > 64) return false;
   }
-  for (auto [op, count] : times)
-    if (count > 1 && (IsCostly(llvm::cast<mlir::linalg::LinalgOp>(op)) || count > 4)) return false;
-  llvm::DenseMap<mlir::Operation*, int> reductions;
-  for (const CpuNest& nest : plan.nests)
-    for (const ReductionInstance& reduction : nest.reductions)
-      if (++reductions[reduction.op] > 1) return false;
-  return true;
+  return !RepeatsWork(nests);
 }
 
 }  // namespace plimsoll::codegen

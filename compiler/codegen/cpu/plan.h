@@ -26,6 +26,6 @@ struct KernelPlan {
 // Fails where the region is not one that the emitter can make. `vector_bits`: of the CPU.
 mlir::FailureOr<KernelPlan> PlanKernel(const Region& region, int vector_bits);
 // Whether computing it as one kernel repeats no expensive work and reads no large operand against the grain.
-bool IsProfitable(const Region& region, const KernelPlan& plan);
+bool IsProfitable(const KernelPlan& plan);
 
 }  // namespace plimsoll::codegen

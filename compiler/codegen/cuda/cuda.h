@@ -31,6 +31,11 @@ struct CudaTarget {
 // sm_60 to sm_120. kInvalidArgument: another name; says which there are.
 absl::StatusOr<CudaTarget> ResolveCuda(const std::string& arch);
 
+// As CanBeOneKernel (codegen.h), for a GPU: whether operations of one block, as a fusion that yields `results`, are one
+// kernel and no worse than the parts.
+bool CanBeOneCudaKernel(llvm::ArrayRef<mlir::Operation*> ops, llvm::ArrayRef<mlir::Value> results,
+                        const CudaTarget& target);
+
 // The parts of NVIDIA's toolkit that code generation uses, from the first of: $PLIMSOLL_CUDA, the dependencies' folder
 // (tools/setup.sh --cuda), /usr/local/cuda. What is not there is an empty path.
 struct CudaToolkit {

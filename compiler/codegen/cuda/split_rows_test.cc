@@ -29,7 +29,7 @@ class EmulatedFunction {
     if (cut) manager.addPass(passes::CreateSplitRowsPass(kMachine));
     manager.addPass(
         passes::CreateFusePass([](llvm::ArrayRef<mlir::Operation*> ops, llvm::ArrayRef<mlir::Value> results) {
-          return CanBeOneKernel(ops, results);
+          return CanBeOneCudaKernel(ops, results, *ResolveCuda("sm_80"));
         }));
     if (mlir::failed(manager.run(function_))) Die("a pass failed:\n" + text);
     CudaKernelCompiler compiler(*ResolveCuda("sm_80"), FindCudaToolkit());
