@@ -90,6 +90,7 @@ size_t BytesTo(const Part& part, int ranks) {
 
 uint64_t Clique::Arrive(int rank, const Part& part, std::string* wrong) {
   const uint64_t number = came_[static_cast<size_t>(rank)]++;
+  if (broken) return number;  // the memory of who has aborted may be gone
   auto& begun = begun_[number];
   begun.emplace_back(rank, part);
   const Part& first = begun[0].second;
@@ -143,6 +144,7 @@ void Clique::Reduce(const std::vector<Part>& parts, size_t first, size_t count, 
 }
 
 void Clique::Post(int from, int to, std::shared_ptr<Letter> letter, bool sends, std::string* wrong) {
+  if (broken) return;
   Mail& mail = mail_[{from, to}];
   (sends ? mail.sent : mail.awaited).push_back(std::move(letter));
   if (mail.sent.empty() || mail.awaited.empty()) return;

@@ -43,7 +43,7 @@ class Clique {
   explicit Clique(int ranks) : ranks_(ranks), came_(static_cast<size_t>(ranks), 0) {}
 
   int ranks() const { return ranks_; }
-  bool broken = false;  // one of them has aborted
+  bool broken = false;  // one of them has aborted: nothing is completed any more
 
   // The rank's next collective has begun. Computes it for all when the last of them has. Returns its number.
   uint64_t Arrive(int rank, const Part& part, std::string* wrong);
