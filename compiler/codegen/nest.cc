@@ -120,8 +120,8 @@ bool MergeOne(Nest& nest) {
 }
 
 // The dims as the addresses want them: split where that takes a division away, merged where all accesses walk them as one.
-mlir::LogicalResult Finish(Nest& nest) {
-  for (int i = 0; i < 12 && SplitOne(nest); ++i)
+mlir::LogicalResult Finish(Nest& nest, bool splits) {
+  for (int i = 0; i < 12 && splits && SplitOne(nest); ++i)
     if (mlir::failed(Analyze(nest))) return failure();
   while (MergeOne(nest))
     if (mlir::failed(Analyze(nest))) return failure();
@@ -130,7 +130,7 @@ mlir::LogicalResult Finish(Nest& nest) {
 
 }  // namespace
 
-FailureOr<std::vector<Nest>> PlanNests(const Region& region) {
+FailureOr<std::vector<Nest>> PlanNests(const Region& region, bool splits) {
   struct Candidate { Root root; bool whole; };
   llvm::SmallVector<Candidate> candidates;
   for (auto [number, result] : llvm::enumerate(region.results)) {
@@ -187,7 +187,7 @@ FailureOr<std::vector<Nest>> PlanNests(const Region& region) {
     nests.push_back(std::move(nest));
   }
   for (Nest& nest : nests)
-    if (mlir::failed(Finish(nest))) return failure();
+    if (mlir::failed(Finish(nest, splits))) return failure();
   return nests;
 }
 

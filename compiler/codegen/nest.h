@@ -48,7 +48,8 @@ struct Nest {
 
 // The nests of a region, the largest results first: results of one shape share a nest. Fails where the region is not one that an
 // emitter can make: reductions over different dims, or an index that cannot be followed.
-mlir::FailureOr<std::vector<Nest>> PlanNests(const Region& region);
+// `splits`: dims are split where that takes divisions out of the addresses.
+mlir::FailureOr<std::vector<Nest>> PlanNests(const Region& region, bool splits = true);
 // Transcendental functions and the like: worth keeping for another pass.
 bool IsCostly(mlir::linalg::LinalgOp op);
 // Whether they compute expensive elements more than once, others often, or one reduction twice.

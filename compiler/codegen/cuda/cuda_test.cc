@@ -341,9 +341,9 @@ TEST(Skeletons, AreChosenByWhatIsContiguous) {
 // Narrow elements go in words both ways, to global memory and to shared memory.
 TEST(Transpose, WordsOfNarrowElements) {
   for (const char* element : {"f16", "bf16", "i8"}) {
-    const std::string text = absl::StrCat("func.func @f(%a: tensor<2048x1024x", element,
-                                          ">) { %r = graph.transpose %a by [1, 0] : tensor<2048x1024x", element,
-                                          "> -> tensor<1024x2048x", element, "> return }");
+    const std::string text = absl::StrCat("func.func @f(%a: tensor<2048x2048x", element,
+                                          ">) { %r = graph.transpose %a by [1, 0] : tensor<2048x2048x", element,
+                                          "> -> tensor<2048x2048x", element, "> return }");
     const std::string ptx = Kernels(text).Compile("sm_80").ptx;
     EXPECT_THAT(ptx, testing::ContainsRegex("ld\\.global\\.nc\\.[bu]32")) << element;
     EXPECT_THAT(ptx, testing::ContainsRegex("st\\.global\\.[bu]32")) << element;

@@ -72,8 +72,8 @@ int ContiguousDim(const CudaNest& nest, bool reduced, double* contiguity) {
   return best;
 }
 
-// Elements that a thread takes at a time so that its widest accesses have 16 bytes: as many as the narrowest type
-// needs, 8 at most (16 where nothing but bytes is moved).
+// Elements that a thread takes at a time: as many of the widest type as one access of 16 bytes has, so that the lanes of
+// an access lie side by side, but 4 bytes of the narrowest.
 int WantedLanes(const CudaNest& nest, int dim) {
   int narrowest = 8, widest = 1;
   for (const Access& access : nest.accesses) {
@@ -82,8 +82,7 @@ int WantedLanes(const CudaNest& nest, int dim) {
     narrowest = std::min(narrowest, access.bytes);
     widest = std::max(widest, access.bytes);
   }
-  int lanes = 16 / narrowest;
-  if (widest > 1) lanes = std::min(lanes, 8);
+  int lanes = narrowest > widest ? 1 : std::max(16 / widest, 4 / narrowest);
   int64_t work = 0;
   for (auto [op, times] : nest.evaluations) work += times;
   while (lanes > 1 && work * lanes > 256) lanes /= 2;
@@ -244,6 +243,27 @@ void Size(CudaNest& nest, int threads) {
   }
 }
 
+// What depends on this nest alone. No rows: there is nothing to do.
+CudaNest PlanNest(Nest planned, const CudaTarget& target, int alignment, bool alone) {
+  CudaNest nest;
+  static_cast<Nest&>(nest) = std::move(planned);
+  nest.rows = ProductOver(nest, false);
+  nest.columns = ProductOver(nest, true);
+  if (nest.rows == 0) return nest;
+  nest.wide = nest.rows * std::max<int64_t>(1, nest.columns) > (int64_t{1} << 31) - (int64_t{1} << 24);
+  if (!nest.reductions.empty())
+    PlanRows(nest, target);
+  else if (!PlanTranspose(nest, target, alignment, alone))
+    PlanMap(nest, target);
+  return nest;
+}
+
+// The shorter of the dims that squares lie along; as long as can be where nothing is transposed.
+int64_t SideOfSquares(const CudaNest& nest) {
+  if (nest.skeleton != Skeleton::kTranspose) return kTile;
+  return std::min(nest.extents[nest.block_dim], nest.extents[nest.vector_dim]);
+}
+
 }  // namespace
 
 const char* NameOf(Skeleton skeleton) {
@@ -285,18 +305,20 @@ FailureOr<CudaKernelPlan> PlanCudaKernel(const Region& region, const CudaTarget&
   plan.alignments.assign(region.body->getNumArguments() + region.results.size(), 16);
   for (size_t i = 0; i < std::min(alignments.size(), plan.alignments.size()); ++i)
     plan.alignments[i] = std::min(16, alignments[i]);
+  const int alignment = *llvm::min_element(plan.alignments);
   for (Nest& planned : *nests) {
-    CudaNest nest;
-    static_cast<Nest&>(nest) = std::move(planned);
-    nest.rows = ProductOver(nest, false);
-    nest.columns = ProductOver(nest, true);
+    CudaNest nest = PlanNest(std::move(planned), target, alignment, nests->size() == 1);
     if (nest.rows == 0) continue;
-    nest.wide = nest.rows * std::max<int64_t>(1, nest.columns) > (int64_t{1} << 31) - (int64_t{1} << 24);
-    if (!nest.reductions.empty())
-      PlanRows(nest, target);
-    else if (!PlanTranspose(nest, target, *llvm::min_element(plan.alignments), nests->size() == 1))
-      PlanMap(nest, target);
     plan.nests.push_back(std::move(nest));
+  }
+  // Squares of which a split leaves a part empty: a division for each element that needs it costs less.
+  if (nests->size() == 1 && !plan.nests.empty() && SideOfSquares(plan.nests[0]) < kTile) {
+    auto unsplit = PlanNests(region, /*splits=*/false);
+    if (mlir::succeeded(unsplit) && unsplit->size() == 1) {
+      CudaNest nest = PlanNest(std::move(unsplit->front()), target, alignment, true);
+      if (nest.skeleton == Skeleton::kTranspose && SideOfSquares(nest) > SideOfSquares(plan.nests[0]))
+        plan.nests[0] = std::move(nest);
+    }
   }
   int threads = 0;
   for (const CudaNest& nest : plan.nests) {

@@ -159,6 +159,33 @@ TEST(Traffic, FusedTransposesOfHalves) {
   ExpectNear(Unpack(counted.results[1], "f32"), want, 0, 0, "f32");
 }
 
+// Channels of groups, each with its own factor: squares are not cut where groups end.
+TEST(Traffic, TransposedGroupsOfChannels) {
+  const Shape in{2, 640, 1024}, out{2, 1024, 640};
+  const Operand x(in, "f16", Random(2 * 640 * 1024, -1, 1, 1)), factor({2, 32, 1}, "f32", Random(64, 1, 2, 2));
+  const std::string grouped = "tensor<2x32x20480xf16>", wide = "tensor<2x32x20480xf32>", i = Tensor(in, "f16"),
+                    o = Tensor(out, "f16");
+  const std::string text =
+      absl::StrCat("func.func @f(%x: ", grouped, ", %m: tensor<2x32x1xf32>) {\n %f = graph.fusion(%x, %m) : (", grouped,
+                   ", tensor<2x32x1xf32>) -> ", o, " {\n ^bb0(%p: ", grouped, ", %q: tensor<2x32x1xf32>",
+                   "):\n %0 = graph.cast %p : ", grouped, " -> ", wide, "\n %1 = graph.mul %0, %q : (", wide,
+                   ", tensor<2x32x1xf32>) -> ", wide, "\n %2 = graph.cast %1 : ", wide, " -> ", grouped,
+                   "\n %3 = graph.reshape %2 : ", grouped, " -> ", i, "\n %4 = graph.transpose %3 by [0, 2, 1] : ", i,
+                   " -> ", o, "\n graph.yield %4 : ", o, "\n }\n return\n}");
+  const Counted counted = Measure(text, std::vector<Operand>{x, factor});
+  EXPECT_EQ(counted.skeletons, std::vector<std::string>{"transpose"});
+  EXPECT_LE(counted.moved, 1.3);  // factors are read again and again
+  EXPECT_EQ(counted.conflicts, 1);
+  std::vector<double> want;
+  for (int64_t n = 0; n < 2; ++n)
+    for (int64_t p = 0; p < 1024; ++p)
+      for (int64_t c = 0; c < 640; ++c) {
+        const double v = x.values[(n * 640 + c) * 1024 + p] * factor.values[n * 32 + c / 20];
+        want.push_back(static_cast<double>(static_cast<_Float16>(static_cast<float>(v))));
+      }
+  ExpectNear(Unpack(counted.results[0], "f16"), want, 0, 0, "f16");
+}
+
 struct KernelCase {
   const char* what;
   std::string op;  // ends in ':' as Function takes it
@@ -199,6 +226,34 @@ std::vector<KernelCase> TypicalKernels() {
     cases.push_back(
         {"long row", "graph.softmax %a0 {axis = 1 : i64, log = false} :", {tensor({4, 50000}, e)}, {4, 50000}, e, 2.1});
   }
+  for (const char* e : {"f32", "f16"}) {
+    cases.push_back({"argmax",
+                     "graph.arg_reduce %a0 {largest = true, axis = 1 : i64, keep_dims = false, last = false} :",
+                     {tensor({256, 4096}, e)},
+                     {256},
+                     "i64",
+                     1.1});
+    cases.push_back({"sum of a middle dim",
+                     "graph.reduce <sum> %a0 over [1] keep false :",
+                     {tensor({8, 64, 4096}, e)},
+                     {8, 4096},
+                     e,
+                     1.1});
+    cases.push_back({"bias of channels",
+                     "graph.add %a0, %a1 :",
+                     {tensor({4, 64, 56, 56}, e), tensor({64, 1, 1}, e)},
+                     {4, 64, 56, 56},
+                     e,
+                     1.1});
+    cases.push_back(
+        {"slice",
+         "graph.slice %a0 {starts = array<i64: 0, 64>, sizes = array<i64: 512, 960>, strides = array<i64: 1, 1>} :",
+         {tensor({512, 1024}, e)},
+         {512, 960},
+         e,
+         1});
+  }
+  cases.push_back({"cast", "graph.cast %a0 :", {tensor({512, 1024}, "f32")}, {512, 1024}, "bf16", 1});
   return cases;
 }
 
@@ -206,7 +261,7 @@ std::vector<KernelCase> TypicalKernels() {
 TEST(Traffic, TypicalKernelsMoveWhatTheyMust) {
   for (const KernelCase& c : TypicalKernels()) {
     const Counted counted = Measure(Function(c.op, c.operands, c.out, c.element), c.operands);
-    printf("%-16s %-5s moved %.3f, conflicts %.3f\n", c.what, c.element, counted.moved, counted.conflicts);
+    printf("%-20s %-5s moved %.3f, conflicts %.3f\n", c.what, c.element, counted.moved, counted.conflicts);
     EXPECT_LE(counted.moved, c.moved + 1e-9) << c.what << " " << c.element;
     EXPECT_LE(counted.conflicts, 1) << c.what << " " << c.element;
   }
