@@ -1,10 +1,12 @@
 #include "runtime/collective/nccl/nccl.h"
 
 #include <algorithm>
+#include <condition_variable>
 #include <cstddef>
 #include <cstring>
 #include <mutex>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -67,11 +69,20 @@ RedOp OpOf(plan::Collective::Reduction reduction) {
 }
 
 // What a communicator and those split from it share: they end together. Calls to NCCL are made one at a time, under the
-// mutex, so that Abort may come from any thread; none of them blocks.
+// mutex, so that Abort may come from any thread; none of them blocks, but for ncclCommAbort, which has threads of its
+// own: it ends what is in streams at once, then waits until the graphs that hold the communicator's work are gone, and
+// other communicators of the device may have to be aborted too before it can free memory.
 class Family {
  public:
   Family(const Api* api, std::shared_ptr<Device> device, absl::Duration timeout)
       : api_(api), device_(std::move(device)), timeout_(timeout) {}
+
+  // Graphs are gone by now: executors live no longer than their communicators.
+  ~Family() {
+    std::unique_lock lock(farewells_->mutex);
+    farewells_->ended.wait_for(lock, absl::ToChronoMilliseconds(kLongestFarewell),
+                               [&] { return farewells_->left == 0; });
+  }
 
   Device& device() const { return *device_; }
   absl::Duration timeout() const { return timeout_; }
@@ -125,7 +136,7 @@ class Family {
     const std::lock_guard lock(mutex_);
     if (!reason_.ok()) return;
     reason_ = reason.ok() ? absl::CancelledError("the communicator was ended") : reason;
-    for (Comm comm : comms_) api_->CommAbort(comm);
+    for (Comm comm : comms_) BeginAbort(comm);
     comms_.clear();
   }
 
@@ -158,11 +169,33 @@ class Family {
     if (quiet) {
       api_->CommDestroy(comm);
     } else {
-      api_->CommAbort(comm);
+      BeginAbort(comm);
     }
   }
 
  private:
+  // Aborts that have not returned.
+  struct Farewells {
+    std::mutex mutex;
+    std::condition_variable ended;
+    int left = 0;
+  };
+
+  void BeginAbort(Comm comm) {
+    {
+      const std::lock_guard lock(farewells_->mutex);
+      ++farewells_->left;
+    }
+    // The device's context is there until it is done.
+    std::thread([api = api_, comm, farewells = farewells_, device = device_]() mutable {
+      api->CommAbort(comm);
+      device.reset();
+      const std::lock_guard lock(farewells->mutex);
+      --farewells->left;
+      farewells->ended.notify_all();
+    }).detach();
+  }
+
   bool Has(Comm comm) {
     const std::lock_guard lock(mutex_);
     return std::find(comms_.begin(), comms_.end(), comm) != comms_.end();
@@ -174,6 +207,7 @@ class Family {
   std::mutex mutex_;
   absl::Status reason_;
   std::vector<Comm> comms_;
+  const std::shared_ptr<Farewells> farewells_ = std::make_shared<Farewells>();
 };
 
 class NcclCommunicator : public Communicator {

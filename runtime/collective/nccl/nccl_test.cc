@@ -189,7 +189,7 @@ absl::Status RunAndWatch(Device& device, Communicator& end, std::function<void()
 
 TEST(NcclTest, AnAbortedRankIsToldToTheOthersOverANetwork) {
   RanksOnFakeGpus gpus(3);
-  const Ends ends = gpus.Join();
+  Ends ends = gpus.Join();
   OnRanks(3, [&](int rank) {
     Communicator& end = *ends[static_cast<size_t>(rank)];
     if (rank == 2) {
@@ -202,6 +202,7 @@ TEST(NcclTest, AnAbortedRankIsToldToTheOthersOverANetwork) {
     EXPECT_EQ(status.code(), absl::StatusCode::kAborted) << status;
     EXPECT_THAT(std::string(status.message()), HasSubstr("remote process exited"));
   });
+  ends.clear();  // waits for NCCL
   EXPECT_EQ(gpus.nccl.aborted, 3);
 }
 
@@ -221,6 +222,41 @@ TEST(NcclTest, AbortFromAnotherThreadEndsWhatIsInTheStream) {
   sum.set_kind(plan::Collective::ALL_REDUCE);
   sum.set_dtype(plan::F32);
   EXPECT_EQ(ends[0]->Run(sum, &byte, &byte, 1, nullptr), absl::CancelledError("enough"));
+}
+
+// NCCL waits for the graphs in ncclCommAbort: who aborts does not wait, and has them still.
+TEST(NcclTest, AbortReturnsWhileGraphsHoldCollectives) {
+  RanksOnFakeGpus gpus(2);
+  gpus.nccl.tells_others = false;
+  Ends ends = gpus.Join();
+  const std::vector<int> ranks = {0, 1};
+  OnRanks(2, [&](int rank) {
+    Device& device = *gpus.device(rank);
+    const DeviceScope scope(device, CudaTarget());
+    auto split = ends[static_cast<size_t>(rank)]->Split(ranks, 2);
+    ASSERT_OK(split.status());
+    auto stream = device.CreateStream();
+    auto memory = device.Allocate(1024, 256);
+    plan::Collective sum;
+    sum.set_kind(plan::Collective::ALL_REDUCE);
+    sum.set_dtype(plan::F32);
+    sum.set_reduction(plan::Collective::SUM);
+    std::vector<Resource> graphs;
+    for (Communicator* end : {ends[static_cast<size_t>(rank)].get(), split->get()}) {
+      ASSERT_OK(device.BeginCapture(stream->get()));
+      ASSERT_OK(end->Run(sum, memory->data, memory->data, 256, stream->get()));
+      auto graph = device.EndCapture(stream->get());
+      ASSERT_OK(graph.status());
+      graphs.push_back(*std::move(graph));
+    }
+    if (rank == 1) ASSERT_OK(device.LaunchGraph(graphs[1].get(), stream->get()));  // and the other never does
+    ends[static_cast<size_t>(rank)]->Abort(absl::InternalError("the end"));
+    ASSERT_OK(device.Synchronize(stream->get()));
+    EXPECT_EQ((*split)->Check(), absl::InternalError("the end"));
+    graphs.clear();
+  });
+  ends.clear();
+  EXPECT_EQ(gpus.nccl.aborted, 4);
 }
 
 TEST(NcclTest, WhoDoesNotConnectIsWaitedForNoLongerThanSaid) {

@@ -1,11 +1,13 @@
 #include "runtime/collective/nccl/testing/emulated_nccl.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <set>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -19,6 +21,8 @@ namespace {
 using cuda::CUresult;
 using cuda::testing::FakeDriver;
 using cuda::testing::FakeGate;
+
+constexpr int kMostWaits = 20000;  // milliseconds: for ever, to a test
 
 EmulatedNccl* state = nullptr;
 // Taken by work that has its driver's lock, so that no call has this lock when it goes to a driver.
@@ -56,7 +60,7 @@ struct CommStruct {
   int state = kSuccess;
   // What the communicator has yet to do before it is no longer in progress; true: done.
   std::function<bool()> progress;
-  std::shared_ptr<int> held = std::make_shared<int>(0);  // by work in streams and graphs
+  std::shared_ptr<int> held = std::make_shared<int>(0);  // by graphs
   int splits = 0;
   Comm splitting = nullptr;  // what a split in progress will give
   std::string error;
@@ -218,20 +222,28 @@ int CommDestroy(Comm comm) {
   const std::lock_guard lock(Mutex());
   if (!Live().Has(comm)) return Fail("destroyed what does not live");
   if (comm->state == kInProgress) return Fail("destroyed before it was finalized", kInvalidUsage);
-  if (comm->held.use_count() != 1) Note("a communicator was destroyed while streams or graphs hold its work");
+  if (comm->held.use_count() != 1) Note("a communicator was destroyed while graphs hold its work");
   Live().Drop(comm);
   --state->live_communicators;
   ++state->destroyed;
   return kSuccess;
 }
 
+// Ends what is in streams at once, then waits until graphs that hold work are gone.
 int CommAbort(Comm comm) {
-  const std::lock_guard lock(Mutex());
+  std::unique_lock lock(Mutex());
   if (!Live().Has(comm)) return Fail("aborted what does not live");
   comm->member->aborted = true;
   if (comm->member->clique != nullptr) comm->member->clique->broken = true;
   for (auto& [id, gathering] : Gatherings()) {
     std::erase_if(gathering.members, [&](const auto& member) { return member.second == comm; });
+  }
+  comm->progress = nullptr;
+  for (int waits = 0; comm->held.use_count() != 1; ++waits) {
+    if (waits == kMostWaits) return Fail("an abort waits for graphs that are not destroyed");
+    lock.unlock();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    lock.lock();
   }
   if (Comm part = comm->splitting; part != nullptr) {  // goes with it
     for (auto& [split, callers] : Splits()) std::erase_if(callers, [&](const auto& c) { return c.made == part; });
