@@ -129,7 +129,7 @@ std::vector<Dims> Shapes(unsigned seed) {
   std::mt19937 random(seed);
   auto between = [&](int64_t low, int64_t high) { return low + static_cast<int64_t>(random() % (high - low)); };
   return {{1, 16 * between(4000, 12000), 1},
-          {between(2, 4), 2 * between(20000, 40000) + 1, 1},
+          {between(2, 4), 2 * between(50000, 80000) + 1, 1},
           {1, 99991, 1},
           {1, 64 * between(60, 90), between(20, 40)},
           {between(1, 3), 7919, between(20, 33)}};
@@ -206,7 +206,7 @@ TEST(SplitRows, KeepNaNAndInfinity) {
 TEST(SplitRows, FirstAndLastOfTheLargest) {
   for (const bool largest : {true, false})
     for (const bool last : {true, false})
-      for (const Dims& dims : {Dims{2, 65536, 1}, Dims{1, 99991, 1}, Dims{1, 7919, 24}}) {
+      for (const Dims& dims : {Dims{2, 131072, 1}, Dims{1, 99991, 1}, Dims{1, 7919, 24}}) {
         std::vector<double> values = RandomIntegers(Count(dims.shape()), -50, 50, 5);  // many equals
         for (int64_t i = 0; i < dims.reduced; i += 3) values[dims.at(0, i)] = NAN;
         for (int64_t i = 0; i < dims.reduced; ++i)
