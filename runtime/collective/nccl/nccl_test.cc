@@ -36,6 +36,14 @@ plan::Target CudaTarget() {
   return target;
 }
 
+plan::Collective Sum(plan::Collective::Reduction reduction = plan::Collective::SUM) {
+  plan::Collective collective;
+  collective.set_kind(plan::Collective::ALL_REDUCE);
+  collective.set_dtype(plan::F32);
+  collective.set_reduction(reduction);
+  return collective;
+}
+
 // What a rank does with a collective: uploads, runs it `times` times, as a graph where asked for, and looks.
 struct Use {
   bool in_place = false;
@@ -170,10 +178,7 @@ absl::Status RunAndWatch(Device& device, Communicator& end, std::function<void()
   const DeviceScope scope(device, CudaTarget());
   auto stream = device.CreateStream();
   auto memory = device.Allocate(1024, 256);
-  plan::Collective sum;
-  sum.set_kind(plan::Collective::ALL_REDUCE);
-  sum.set_dtype(plan::F32);
-  sum.set_reduction(plan::Collective::SUM);
+  const plan::Collective sum = Sum();
   absl::Status status = end.Run(sum, memory->data, memory->data, 256, stream->get());
   if (meanwhile) meanwhile();
   while (status.ok()) {
@@ -218,9 +223,7 @@ TEST(NcclTest, AbortFromAnotherThreadEndsWhatIsInTheStream) {
   EXPECT_EQ(status, absl::CancelledError("enough"));
   uint8_t byte = 0;
   EXPECT_EQ(ends[0]->Run(plan::Collective(), &byte, &byte, 0, nullptr), absl::OkStatus());  // nothing to do
-  plan::Collective sum;
-  sum.set_kind(plan::Collective::ALL_REDUCE);
-  sum.set_dtype(plan::F32);
+  const plan::Collective sum = Sum();
   EXPECT_EQ(ends[0]->Run(sum, &byte, &byte, 1, nullptr), absl::CancelledError("enough"));
 }
 
@@ -237,10 +240,7 @@ TEST(NcclTest, AbortReturnsWhileGraphsHoldCollectives) {
     ASSERT_OK(split.status());
     auto stream = device.CreateStream();
     auto memory = device.Allocate(1024, 256);
-    plan::Collective sum;
-    sum.set_kind(plan::Collective::ALL_REDUCE);
-    sum.set_dtype(plan::F32);
-    sum.set_reduction(plan::Collective::SUM);
+    const plan::Collective sum = Sum();
     std::vector<Resource> graphs;
     for (Communicator* end : {ends[static_cast<size_t>(rank)].get(), split->get()}) {
       ASSERT_OK(device.BeginCapture(stream->get()));
@@ -303,16 +303,12 @@ TEST(EmulatedNcclTest, RanksThatDifferAreNoticed) {
   RanksOnFakeGpus gpus(2);
   const Ends ends = gpus.Join();
   gpus.expected_error = "ranks 0 and 1 differ in collective 0";
-  std::mutex order;
   std::atomic<int> next{0};
   OnRanks(2, [&](int rank) {
     const DeviceScope scope(*gpus.device(rank), CudaTarget());
     auto stream = gpus.device(rank)->CreateStream();
     auto memory = gpus.device(rank)->Allocate(1024, 256);
-    plan::Collective sum;
-    sum.set_kind(plan::Collective::ALL_REDUCE);
-    sum.set_dtype(plan::F32);
-    sum.set_reduction(rank == 0 ? plan::Collective::SUM : plan::Collective::MAX);
+    const plan::Collective sum = Sum(rank == 0 ? plan::Collective::SUM : plan::Collective::MAX);
     ASSERT_OK(ends[static_cast<size_t>(rank)]->Run(sum, memory->data, memory->data, 8, stream->get()));
     while (next != rank) std::this_thread::yield();
     auto looked = gpus.device(rank)->IsDone(stream->get());
