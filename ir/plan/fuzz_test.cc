@@ -142,6 +142,8 @@ TEST(FuzzTest, MutatedPlansAreAnswered) { ExpectAnswers(testing::SamplePlan()); 
 
 TEST(FuzzTest, MutatedPlansOfSeveralRanksAreAnswered) { ExpectAnswers(testing::SampleRankedPlan()); }
 
+TEST(FuzzTest, MutatedPlansForAGpuAreAnswered) { ExpectAnswers(testing::SampleOffloadPlan()); }
+
 TEST(FuzzTest, MutatedArtefactsAreAnswered) {
   const std::vector<std::byte> weights = testing::SampleWeights();
   const std::string whole = *WriteArtefactToMemory(testing::SampleContents(weights));

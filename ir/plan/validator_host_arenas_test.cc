@@ -9,51 +9,14 @@ namespace {
 
 using namespace plimsoll::plan::testing;  // NOLINT: the sample's names
 
-enum { kHostSession = 2, kHostParameters = 3 };      // arenas
-enum { kAside = 5, kBack = 6, kFetched = 8 };        // buffers of run
+enum { kHostSession = 2 };                           // an arena
+enum { kAside = 5, kFetched = 8 };                   // buffers of run
 enum { kPutAside = 4, kBringBack = 5, kFetch = 6 };  // commands of run
 
-void AddCopy(Program& program, int from, int to) {
-  Command* copy = program.add_commands();
-  copy->set_stream(program.streams() - 1);
-  copy->mutable_copy();
-  AddOperand(copy, from, 0, program.buffers(from).size_bytes(), Operand::READ);
-  AddOperand(copy, to, 0, program.buffers(to).size_bytes(), Operand::WRITE);
-}
-
-// The sample for CUDA, with its weight on the host too, from where run fetches it, and an activation that is put aside
-// and brought back.
-Plan OffloadPlan() {
-  Plan plan = SampleCudaPlan();
-  for (const auto& [scope, size] : {std::pair(Arena::SESSION, 32), std::pair(Arena::PARAMETERS, 128)}) {
-    Arena* arena = plan.add_arenas();
-    arena->set_scope(scope);
-    arena->set_space(Arena::HOST);
-    arena->set_size_bytes(size);
-    arena->set_alignment(64);
-  }
-  plan.mutable_arenas(1)->set_size_bytes(1536);
-  Program &load = *plan.mutable_load(), &run = *plan.mutable_run();
-  for (Buffer& buffer : *load.mutable_buffers()) buffer.set_last(2);
-  AddBuffer(&load, "w aside", kHostParameters, 0, 128, 0, 2);
-  AddCopy(load, 0, 2);
-  for (Buffer& buffer : *run.mutable_buffers()) buffer.set_last(7);
-  AddBuffer(&run, "hidden aside", kHostSession, 0, 32, 4, 6);
-  AddBuffer(&run, "hidden back", 1, 1024, 32, 5, 7);
-  AddBuffer(&run, "w aside", kHostParameters, 0, 128, 0, 7);
-  AddBuffer(&run, "w fetched", 1, 1280, 128, 6, 7);
-  AddCopy(run, 2, kAside);
-  AddCopy(run, kAside, kBack);
-  AddCopy(run, 7, kFetched);
-  Restate(plan);
-  plan.set_budget_bytes(plan.certificate().peak_bytes());
-  return plan;
-}
-
-TEST(HostArenasTest, TheSampleHolds) { EXPECT_EQ(All(FindViolations(OffloadPlan(), SampleMembers())), ""); }
+TEST(HostArenasTest, TheSampleHolds) { EXPECT_EQ(All(FindViolations(SampleOffloadPlan(), SampleMembers())), ""); }
 
 TEST(HostArenasTest, CountForNothingInThePeak) {
-  const Certificate certificate = OffloadPlan().certificate();
+  const Certificate certificate = SampleOffloadPlan().certificate();
   EXPECT_EQ(certificate.host_bytes(), 128 + 32);
   EXPECT_EQ(certificate.peak_bytes(), 128 + 1536 + (1 << 20));
   EXPECT_EQ(certificate.resident_weight_bytes(), 128);
@@ -80,7 +43,7 @@ TEST(HostArenasTest, P6OnlyCopiesTouchThem) {
              p.mutable_signature()->mutable_inputs(0)->set_buffer(2);
            }},
       },
-      OffloadPlan);
+      SampleOffloadPlan);
 }
 
 TEST(HostArenasTest, OtherConstraintsHoldThereToo) {
@@ -104,7 +67,7 @@ TEST(HostArenasTest, OtherConstraintsHoldThereToo) {
            }},
           {7, "host_bytes", [](Plan& p) { p.mutable_certificate()->set_host_bytes(32); }},
       },
-      OffloadPlan);
+      SampleOffloadPlan);
 }
 
 }  // namespace

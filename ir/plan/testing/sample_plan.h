@@ -51,6 +51,10 @@ Plan SamplePlan();
 // back to, on a second stream that waits for the first.
 Plan SampleCudaPlan();
 
+// The same with its weight on the host too, from where run fetches it (command 6), and an activation that is put aside (4)
+// and brought back (5).
+Plan SampleOffloadPlan();
+
 // A plan for 2 x 2 ranks on the CPU with a collective of every kind, on two streams; load takes each rank's piece of a weight.
 Plan SampleRankedPlan();
 
