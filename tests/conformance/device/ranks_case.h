@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -99,5 +100,29 @@ class RanksTest : public ::testing::TestWithParam<std::string> {
   std::vector<std::shared_ptr<collective::Communicator>> ends_;
   std::unique_ptr<collective::nccl::RanksOnFakeGpus> gpus_;
 };
+
+inline std::vector<int> Numbers(int count) {
+  std::vector<int> numbers(static_cast<size_t>(count));
+  std::iota(numbers.begin(), numbers.end(), 0);
+  return numbers;
+}
+
+// Of each rank, from the first: x -> twice -> h, summed in place over all -> increment -> y. In a loop of three trips.
+inline PlanBuilder InALoop(PlanBuilder b, int ranks) {
+  const int x = b.AddBuffer(b.run(), "x", Type(plan::F32, {16})), h = b.AddBuffer(b.run(), "h", Type(plan::F32, {16}));
+  const int y = b.AddBuffer(b.run(), "y", Type(plan::F32, {16})), z = b.AddBuffer(b.run(), "z", Type(plan::F32, {16}));
+  const int all = b.AddGroup("all", ranks, Numbers(ranks));
+  b.Copy(b.run(), x, z);
+  plan::Loop* loop = b.Add(b.run(), "loop", {}, {}).mutable_loop();
+  loop->set_max_trips(3);
+  loop->set_body_commands(4);
+  b.Launch(b.run(), "twice", 4, {z}, {h});
+  b.Collective(b.run(), PlanBuilder::MakeCollective(plan::Collective::ALL_REDUCE, all, plan::F32, plan::Collective::SUM), h, h);
+  b.Launch(b.run(), "increment", 4, {h}, {y});
+  b.Copy(b.run(), y, z);
+  b.Input("x", x);
+  b.Output("z", z);
+  return b;
+}
 
 }  // namespace plimsoll::runtime::conformance
