@@ -85,8 +85,6 @@ TEST(NcclHeaderTest, TheLibraryHasTheFunctions) {
   EXPECT_EQ(api.GetVersion(&version), kSuccess);
   EXPECT_GE(version, kLeastVersion);
   EXPECT_STRNE(api.GetErrorString(kRemoteError), api.GetErrorString(kSuccess));
-  EXPECT_EQ(api.GroupStart(), kSuccess);
-  EXPECT_EQ(api.GroupEnd(), kSuccess);
   EXPECT_EQ(api.GetVersion(nullptr), kInvalidArgument);
   RecordProperty("version", version);
 }
