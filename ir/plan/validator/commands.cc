@@ -163,10 +163,12 @@ class CommandCheck {
         if (size < 1 || size > INT32_MAX) Fail("a grid or block of size ", size);
       }
     }
-    // CUDA's own limit, which every GPU has.
+    constexpr int64_t kMostThreads = 1024;  // CUDA's own limit, which every GPU has
     int64_t threads = 1;
-    for (const int64_t size : launch.block()) threads = threads > 1024 ? threads : threads * std::max<int64_t>(size, 1);
-    if (threads > 1024) Fail("a block of more than 1,024 threads");
+    for (const int64_t size : launch.block()) {
+      if (threads <= kMostThreads) threads *= std::clamp<int64_t>(size, 1, kMostThreads + 1);
+    }
+    if (threads > kMostThreads) Fail("a block of more than 1,024 threads");
   }
 
   void CheckFill(const Command& command) {
