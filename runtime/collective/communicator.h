@@ -51,4 +51,8 @@ class Communicator {
   virtual void Abort(const absl::Status& reason) = 0;
 };
 
+// For Split: the index in `ranks` at which `rank` is, of `size` ranks. kInvalidArgument where `ranks` are not as many, in
+// whole parts, or do not hold it.
+absl::StatusOr<int> PlaceOf(absl::Span<const int> ranks, int part_size, int rank, int size);
+
 }  // namespace plimsoll::runtime::collective

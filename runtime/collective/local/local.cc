@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "ir/plan/collective.h"
 #include "ir/plan/types.h"
 #include "runtime/collective/local/meeting.h"
@@ -30,18 +29,15 @@ class LocalCommunicator : public Communicator {
   absl::Duration timeout() const override { return meeting_->timeout(); }
 
   absl::StatusOr<std::shared_ptr<Communicator>> Split(absl::Span<const int> ranks, int part_size) override {
-    const auto place = std::find(ranks.begin(), ranks.end(), position_) - ranks.begin();
-    if (static_cast<int>(ranks.size()) != size() || part_size < 1 || size() % part_size != 0 || place == size()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("a split of ", size(), " ranks names ", ranks.size(), " in parts of ", part_size));
-    }
+    const absl::StatusOr<int> place = PlaceOf(ranks, part_size, position_, size());
+    if (!place.ok()) return place.status();
     Request request;
     request.partition = ranks;
     request.part_size = part_size;
     if (absl::Status status = meeting_->Arrive(position_, request); !status.ok()) return status;
-    auto part = meeting_->Part(request, static_cast<int>(place) / part_size);
+    auto part = meeting_->Part(request, *place / part_size);
     meeting_->Leave();
-    return std::make_shared<LocalCommunicator>(std::move(part), static_cast<int>(place) % part_size);
+    return std::make_shared<LocalCommunicator>(std::move(part), *place % part_size);
   }
 
   absl::Status Run(const plan::Collective& collective, const void* source, void* destination, int64_t elements,

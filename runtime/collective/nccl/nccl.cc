@@ -103,11 +103,7 @@ class Family {
     absl::Status status = Await(timeout, name, [&]() -> absl::StatusOr<bool> {
       const std::lock_guard lock(mutex_);
       if (!reason_.ok()) return reason_;
-      int state = kSuccess;
-      const int asked = api_->CommGetAsyncError(comm, &state);
-      if (absl::Status failed = ToStatus(*api_, asked, "ncclCommGetAsyncError", comm); !failed.ok()) return failed;
-      if (absl::Status failed = ToStatus(*api_, state, name, comm); !failed.ok()) return failed;
-      return state == kSuccess;
+      return IsSettled(name, comm);
     });
     if (status.code() == absl::StatusCode::kDeadlineExceeded) Abort(status);
     return status;
@@ -116,10 +112,7 @@ class Family {
   absl::Status Check(Comm comm) {
     const std::lock_guard lock(mutex_);
     if (!reason_.ok()) return reason_;
-    int state = kSuccess;
-    const int asked = api_->CommGetAsyncError(comm, &state);
-    if (absl::Status failed = ToStatus(*api_, asked, "ncclCommGetAsyncError", comm); !failed.ok()) return failed;
-    return ToStatus(*api_, state, "a collective", comm);
+    return IsSettled("a collective", comm).status();
   }
 
   absl::Status CheckDone() {
@@ -155,11 +148,7 @@ class Family {
       return Await(std::min(timeout_, kLongestFarewell), "ncclCommFinalize",
                    [&]() -> absl::StatusOr<bool> {
                      const std::lock_guard lock(mutex_);
-                     int state = kSuccess;
-                     const int asked = api_->CommGetAsyncError(comm, &state);
-                     if (asked != kSuccess) return ToStatus(*api_, asked, "ncclCommGetAsyncError", nullptr);
-                     if (state != kSuccess && state != kInProgress) return absl::InternalError("");
-                     return state == kSuccess;
+                     return IsSettled("ncclCommFinalize", comm);
                    })
           .ok();
     };
@@ -174,6 +163,15 @@ class Family {
   }
 
  private:
+  // The mutex is held. Whether NCCL has done what was asked of the communicator, by the call of that name; its errors.
+  absl::StatusOr<bool> IsSettled(const char* name, Comm comm) const {
+    int state = kSuccess;
+    const int asked = api_->CommGetAsyncError(comm, &state);
+    if (absl::Status failed = ToStatus(*api_, asked, "ncclCommGetAsyncError", comm); !failed.ok()) return failed;
+    if (absl::Status failed = ToStatus(*api_, state, name, comm); !failed.ok()) return failed;
+    return state == kSuccess;
+  }
+
   // Aborts that have not returned.
   struct Farewells {
     std::mutex mutex;
@@ -222,20 +220,17 @@ class NcclCommunicator : public Communicator {
   absl::Duration timeout() const override { return family_->timeout(); }
 
   absl::StatusOr<std::shared_ptr<Communicator>> Split(absl::Span<const int> ranks, int part_size) override {
-    const int place = static_cast<int>(std::find(ranks.begin(), ranks.end(), rank_) - ranks.begin());
-    if (static_cast<int>(ranks.size()) != size_ || part_size < 1 || size_ % part_size != 0 || place == size_) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("a split of ", size_, " ranks names ", ranks.size(), " in parts of ", part_size));
-    }
+    const absl::StatusOr<int> place = PlaceOf(ranks, part_size, rank_, size_);
+    if (!place.ok()) return place.status();
     const DeviceScope scope(family_->device(), CudaTarget());
     Comm part = nullptr;
     absl::Status status = family_->Call("ncclCommSplit", comm_, [&](const Api& api) {
-      return api.CommSplit(comm_, place / part_size, place % part_size, &part, nullptr);
+      return api.CommSplit(comm_, *place / part_size, *place % part_size, &part, nullptr);
     });
     if (part != nullptr) family_->Add(part);
     if (!status.ok()) return status;
     if (part == nullptr) return absl::InternalError("ncclCommSplit gave no communicator");
-    auto made = std::make_shared<NcclCommunicator>(family_, part, part_size, place % part_size);
+    auto made = std::make_shared<NcclCommunicator>(family_, part, part_size, *place % part_size);
     if (status = family_->Settle("ncclCommSplit", part, family_->timeout()); !status.ok()) return status;
     return made;
   }
