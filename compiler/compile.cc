@@ -18,6 +18,7 @@
 #include "compiler/refusal.h"
 #include "compiler/target.h"
 #include "frontends/onnx/import.h"
+#include "ir/plan/certificate.h"
 #include "ir/plan/validator.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/MLIRContext.h"
@@ -105,10 +106,7 @@ int64_t LowerBound(const plan::Plan& plan) {
     std::map<int, int64_t> touched;  // by buffer: operands may share one
     for (const plan::Operand& operand : command.operands()) {
       const plan::Buffer& buffer = plan.run().buffers(operand.buffer());
-      if (buffer.has_weight() || plan.arenas(buffer.arena()).scope() != plan::Arena::SESSION ||
-          plan.arenas(buffer.arena()).space() != plan::Arena::DEVICE) {
-        continue;
-      }
+      if (!plan::InSession(plan, buffer)) continue;
       int64_t& length = touched[buffer.has_in_place_of() ? buffer.in_place_of() : operand.buffer()];
       length = std::max(length, operand.length());
     }

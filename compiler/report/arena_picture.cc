@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "compiler/report/parts.h"
+#include "ir/plan/certificate.h"
 
 namespace plimsoll::report {
 namespace {
@@ -19,9 +20,8 @@ std::string ArenaPicture(const plan::Plan& plan) {
   int64_t top = 1;
   for (const plan::Buffer& buffer : plan.run().buffers()) {
     if (buffer.has_weight() || buffer.arena() < 0 || buffer.arena() >= plan.arenas_size()) continue;
-    const plan::Arena& arena = plan.arenas(buffer.arena());
-    if (arena.scope() != plan::Arena::SESSION || arena.space() != plan::Arena::DEVICE) continue;
-    top = std::max(top, arena.size_bytes());
+    if (!plan::InSession(plan, buffer)) continue;
+    top = std::max(top, plan.arenas(buffer.arena()).size_bytes());
     if (buffer.size_bytes() > 0) buffers.push_back(&buffer);
   }
   std::stable_sort(buffers.begin(), buffers.end(), [](const auto* a, const auto* b) { return a->size_bytes() > b->size_bytes(); });

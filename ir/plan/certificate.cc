@@ -24,13 +24,6 @@ int64_t ArenaBytes(const Plan& plan, Arena::Scope scope, Arena::Space space = Ar
   return bytes;
 }
 
-// Whether the buffer is one of a session's arenas on the device.
-bool InSession(const Plan& plan, const Buffer& buffer) {
-  if (buffer.has_weight()) return false;
-  const Arena& arena = plan.arenas(buffer.arena());
-  return arena.scope() == Arena::SESSION && arena.space() == Arena::DEVICE;
-}
-
 // The commands of a program, or the one moment of a program without any.
 int Moments(const Program& program) { return std::max(1, program.commands_size()); }
 
@@ -116,6 +109,12 @@ void AddClasses(const ByClass& bytes, Repeated* out) {
 }
 
 }  // namespace
+
+bool InSession(const Plan& plan, const Buffer& buffer) {
+  if (buffer.has_weight()) return false;
+  const Arena& arena = plan.arenas(buffer.arena());
+  return arena.scope() == Arena::SESSION && arena.space() == Arena::DEVICE;
+}
 
 Certificate ComputeCertificate(const Plan& plan) {
   Certificate certificate;

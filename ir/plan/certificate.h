@@ -5,6 +5,10 @@
 
 namespace plimsoll::plan {
 
+// Whether the buffer, whose references are sound, is in one of a session's arenas on the device: what the peak of run and its
+// timeline count.
+bool InSession(const Plan& plan, const Buffer& buffer);
+
 // From a plan whose references are sound, everything but `session_proven_optimal`, which the solver knows:
 //   resident_weight_bytes      lengths of the weights that run's buffers map (each once) + the PARAMETERS arenas
 //   session_arena_bytes        the SESSION arenas

@@ -6,13 +6,12 @@
 #include "ir/graph/build.h"
 #include "ir/graph/infer.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "passes/types.h"
 
 namespace plimsoll::passes {
 namespace {
 
 using mlir::Value;
-
-llvm::ArrayRef<int64_t> ShapeOf(Value value) { return graph::tensorType(value).getShape(); }
 
 // A product and nothing more: no bias, nothing fused behind it.
 graph::DotGeneralOp Product(Value value) {
@@ -25,7 +24,6 @@ graph::DotGeneralOp Product(Value value) {
   return dot;
 }
 
-mlir::Type ElementOf(Value value) { return graph::tensorType(value).getElementType(); }
 bool IsHalf(Value value) { return ElementOf(value).isF16() || ElementOf(value).isBF16(); }
 
 // What was rounded to halves, from f32; `value` itself where that is not how it was made.

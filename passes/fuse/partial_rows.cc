@@ -3,14 +3,11 @@
 #include <algorithm>
 
 #include "ir/graph/infer.h"
+#include "passes/types.h"
 
 namespace plimsoll::passes {
 
 using mlir::Value;
-
-namespace {
-mlir::Type ElementOf(Value value) { return graph::tensorType(value).getElementType(); }
-}  // namespace
 
 bool PartialRows::Cuts(Value operand, llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<int64_t> axes, RowProblem problem,
                        const RowMachine& machine) {

@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/cost/load_time.h"
 #include "passes/fuse/partial_rows.h"
+#include "passes/types.h"
 
 namespace plimsoll::passes {
 namespace {
@@ -11,9 +12,6 @@ namespace {
 using graph::ReduceKind;
 using mlir::Value;
 using Shape = llvm::SmallVector<int64_t>;
-
-mlir::Type ElementOf(Value value) { return graph::tensorType(value).getElementType(); }
-llvm::ArrayRef<int64_t> ShapeOf(Value value) { return graph::tensorType(value).getShape(); }
 
 Shape Trailing(int64_t axis, Value value) {
   return llvm::to_vector(llvm::seq<int64_t>(axis, graph::tensorType(value).getRank()));

@@ -4,6 +4,7 @@
 #include "ir/graph/infer.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/cost/load_time.h"
+#include "passes/types.h"
 
 namespace plimsoll::passes {
 namespace {
@@ -15,7 +16,6 @@ using Shape = llvm::SmallVector<int64_t>;
 // Weights of more bytes are cast whenever they are used: kept in f32 they would take twice the memory, all the time.
 constexpr int64_t kLargeWeight = 1 << 20;
 
-mlir::Type ElementOf(Value value) { return graph::tensorType(value).getElementType(); }
 bool IsHalf(mlir::Type element) { return element.isF16() || element.isBF16(); }
 
 class Legalizer {
