@@ -37,6 +37,13 @@ absl::StatusOr<const Api*> OpenLibrary() {
       Into("cudnnGetConvolutionBackwardDataWorkspaceSize", api.GetBackwardDataWorkspaceSize),
       Into("cudnnConvolutionBackwardData", api.BackwardData),
       Into("cudnnAddTensor", api.AddTensor),
+      Into("cudnnGetLastErrorString", api.GetLastErrorString),
+      Into("cudnnBackendCreateDescriptor", api.BackendCreateDescriptor),
+      Into("cudnnBackendDestroyDescriptor", api.BackendDestroyDescriptor),
+      Into("cudnnBackendSetAttribute", api.BackendSetAttribute),
+      Into("cudnnBackendGetAttribute", api.BackendGetAttribute),
+      Into("cudnnBackendFinalize", api.BackendFinalize),
+      Into("cudnnBackendExecute", api.BackendExecute),
   };
   if (absl::Status opened = nvidia::OpenShared({"libcudnn.so.9"}, symbols); !opened.ok()) {
     return absl::UnavailableError(absl::StrCat("cuDNN cannot be opened: ", opened.message()));

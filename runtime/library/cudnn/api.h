@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
+#include "runtime/library/cudnn/backend.h"
 
 namespace plimsoll::runtime::cudnn {
 
@@ -96,6 +97,18 @@ struct Api {
                       TensorDescriptor, void* dx);
   int (*AddTensor)(Handle, const void* alpha, TensorDescriptor, const void* a, const void* beta, TensorDescriptor,
                    void* c);
+
+  // The graph interface: every object is a descriptor, made by setting its attributes and finalizing it.
+  void (*GetLastErrorString)(char* message, size_t most);
+  int (*BackendCreateDescriptor)(backend::DescriptorType, backend::Descriptor*);
+  int (*BackendDestroyDescriptor)(backend::Descriptor);
+  int (*BackendSetAttribute)(backend::Descriptor, backend::Attribute, backend::AttributeType, int64_t count,
+                             const void* elements);
+  // `count`, which may be null: how many there are, or how many were copied to `elements`, of room for `requested`.
+  int (*BackendGetAttribute)(backend::Descriptor, backend::Attribute, backend::AttributeType, int64_t requested,
+                             int64_t* count, void* elements);
+  int (*BackendFinalize)(backend::Descriptor);
+  int (*BackendExecute)(Handle, backend::Descriptor plan, backend::Descriptor variant_pack);
 };
 
 // The library of this machine, libcudnn.so.9; its parts follow as they are needed. kUnavailable where it cannot be

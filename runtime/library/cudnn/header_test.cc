@@ -82,6 +82,13 @@ EXPECT_SAME(GetBackwardDataAlgorithm, cudnnGetConvolutionBackwardDataAlgorithm_v
 EXPECT_SAME(GetBackwardDataWorkspaceSize, cudnnGetConvolutionBackwardDataWorkspaceSize);
 EXPECT_SAME(BackwardData, cudnnConvolutionBackwardData);
 EXPECT_SAME(AddTensor, cudnnAddTensor);
+EXPECT_SAME(GetLastErrorString, cudnnGetLastErrorString);
+EXPECT_SAME(BackendCreateDescriptor, cudnnBackendCreateDescriptor);
+EXPECT_SAME(BackendDestroyDescriptor, cudnnBackendDestroyDescriptor);
+EXPECT_SAME(BackendSetAttribute, cudnnBackendSetAttribute);
+EXPECT_SAME(BackendGetAttribute, cudnnBackendGetAttribute);
+EXPECT_SAME(BackendFinalize, cudnnBackendFinalize);
+EXPECT_SAME(BackendExecute, cudnnBackendExecute);
 
 // Descriptors live on the host, so that this needs no GPU.
 TEST(CudnnHeaderTest, TheLibraryTakesTheDescriptorsOfLayers) {
