@@ -1,4 +1,7 @@
 // [P6] Library calls: the descriptions' sizes, and the operands against them, in the order that library.proto gives.
+#include <algorithm>
+#include <utility>
+
 #include "ir/plan/types.h"
 #include "ir/plan/validator/checks.h"
 
@@ -47,6 +50,9 @@ class Description {
         break;
       case LibraryOp::kAttention:
         Describe(op.attention());
+        break;
+      case LibraryOp::kAttentionGradient:
+        Describe(op.attention_gradient());
         break;
       case LibraryOp::OP_NOT_SET:
         return Fail("its operation is not one that this version knows");
@@ -195,12 +201,9 @@ class Description {
     if (lstm) Result("Yc", Product({directions, n, h, 4}));
   }
 
-  void Describe(const Attention& op) {
-    Read("q", Bytes("q", op.q()));
-    Read("k", Bytes("k", op.k()));
-    Read("v", Bytes("v", op.v()));
-    if (op.has_mask()) Read("mask", Bytes("mask", op.mask()));
-    Result("dst", Bytes("dst", op.dst()));
+  // What attention and its gradient have in common.
+  template <typename Op>
+  void CheckAttention(const Op& op) {
     for (const MemoryDesc* desc : {&op.q(), &op.k(), &op.v(), op.has_mask() ? &op.mask() : &op.q(), &op.dst()}) {
       if (desc->dims_size() != 4) return Fail(absl::StrCat("attention over ", desc->dims_size(), " dimensions, 4 expected"));
     }
@@ -210,10 +213,49 @@ class Description {
     const auto& dst = op.dst().dims();
     const bool fits = k[0] == q[0] && v[0] == q[0] && dst[0] == q[0] && k[1] == v[1] && dst[1] == q[1] && k[1] > 0 &&
                       q[1] % k[1] == 0 && dst[2] == q[2] && k[2] == v[2] && k[3] == q[3] && dst[3] == v[3];
-    if (!fits) Fail("attention whose q, k, v and dst do not fit");
+    if (!fits) return Fail("attention whose q, k, v and dst do not fit");
     const int64_t scores[] = {q[0], q[1], q[2], k[2]};
     for (int i = 0; i < 4 && op.has_mask(); ++i) {
       if (op.mask().dims(i) != 1 && op.mask().dims(i) != scores[i]) Fail("attention whose mask does not broadcast to the scores");
+    }
+    if (!op.has_stats()) return;
+    const auto& stats = op.stats().dims();
+    if (op.stats().dtype() != F32 || stats.size() != 4 || stats[0] != q[0] || stats[1] != q[1] || stats[2] != q[2] || stats[3] != 1)
+      Fail("attention whose stats are not one f32 a row of the scores");
+  }
+
+  template <typename Op>
+  void ReadAttention(const Op& op) {
+    Read("q", Bytes("q", op.q()));
+    Read("k", Bytes("k", op.k()));
+    Read("v", Bytes("v", op.v()));
+    if (op.has_mask()) Read("mask", Bytes("mask", op.mask()));
+  }
+
+  void Describe(const Attention& op) {
+    ReadAttention(op);
+    Result("dst", Bytes("dst", op.dst()));
+    if (op.has_stats()) Result("stats", Bytes("stats", op.stats()));
+    CheckAttention(op);
+  }
+
+  void Describe(const AttentionGradient& op) {
+    ReadAttention(op);
+    Read("dst", Bytes("dst", op.dst()));
+    Read("stats", Bytes("stats", op.stats()));
+    Read("dst_gradient", Bytes("dst_gradient", op.dst_gradient()));
+    Result("q_gradient", Bytes("q_gradient", op.q_gradient()));
+    Result("k_gradient", Bytes("k_gradient", op.k_gradient()));
+    Result("v_gradient", Bytes("v_gradient", op.v_gradient()));
+    if (!op.has_stats()) return Fail("attention's gradient without the stats");
+    CheckAttention(op);
+    const std::pair<const MemoryDesc*, const MemoryDesc*> gradients[] = {{&op.dst(), &op.dst_gradient()},
+                                                                         {&op.q(), &op.q_gradient()},
+                                                                         {&op.k(), &op.k_gradient()},
+                                                                         {&op.v(), &op.v_gradient()}};
+    for (const auto& [value, gradient] : gradients) {
+      if (!std::equal(value->dims().begin(), value->dims().end(), gradient->dims().begin(), gradient->dims().end()))
+        return Fail("attention's gradient by a tensor of other dims");
     }
   }
 
