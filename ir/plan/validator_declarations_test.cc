@@ -13,7 +13,8 @@ using ::testing::HasSubstr;
 TEST(ValidatorTest, P6Declarations) {
   Expect({
       {6, "version 2", [](Plan& p) { p.set_version(2); }},
-      {6, "1 bytes reserved; 0 to 0", [](Plan& p) { p.mutable_target()->set_reserved_bytes(1), Restate(p), p.clear_budget_bytes(); }},
+      {6, "1 bytes reserved; 0 to 0",
+       [](Plan& p) { p.mutable_target()->set_reserved_bytes(1), Restate(p), p.clear_budget_bytes(); }},
       {6, "precision 'f8'", [](Plan& p) { p.set_precision("f8"); }},
       {6, "weights.bin, which holds 160", [](Plan& p) { p.mutable_weights(0)->set_offset(64); }},
       {6, "is negative", [](Plan& p) { p.mutable_weights(0)->set_offset(-1); }},
@@ -169,6 +170,54 @@ TEST(ValidatorTest, P6LibraryCalls) {
          for (auto set : {&Recurrent::set_batch, &Recurrent::set_sequence, &Recurrent::set_hidden_size})
            (op->*set)(1 << 30);
        }},
+  });
+}
+
+void SetDesc(MemoryDesc* desc, std::initializer_list<int64_t> dims) {
+  desc->set_dtype(F32);
+  desc->mutable_dims()->Assign(dims.begin(), dims.end());
+}
+
+// Of 6 heads that share 2, 5 queries, 7 keys; heads of 8 elements, 4 of the values.
+template <typename Op>
+Op* SetAttention(Op* op) {
+  SetDesc(op->mutable_q(), {3, 6, 5, 8});
+  SetDesc(op->mutable_k(), {3, 2, 7, 8});
+  SetDesc(op->mutable_v(), {3, 2, 7, 4});
+  SetDesc(op->mutable_mask(), {3, 1, 5, 7});
+  SetDesc(op->mutable_dst(), {3, 6, 5, 4});
+  SetDesc(op->mutable_stats(), {3, 6, 5, 1});
+  return op;
+}
+Attention* AttentionOf(Plan& p) { return SetAttention(OpOf(p)->mutable_attention()); }
+AttentionGradient* GradientOf(Plan& p) {
+  AttentionGradient* op = SetAttention(OpOf(p)->mutable_attention_gradient());
+  *op->mutable_dst_gradient() = op->dst();
+  *op->mutable_q_gradient() = op->q();
+  *op->mutable_k_gradient() = op->k();
+  *op->mutable_v_gradient() = op->v();
+  return op;
+}
+
+TEST(ValidatorTest, P6Attention) {
+  Expect({
+      {6, "description expects 7", [](Plan& p) { AttentionOf(p); }},
+      {6, "attention over 3 dimensions", [](Plan& p) { SetDesc(AttentionOf(p)->mutable_k(), {2, 7, 8}); }},
+      {6, "q, k, v and dst do not fit", [](Plan& p) { AttentionOf(p)->mutable_k()->set_dims(1, 4); }},
+      {6, "q, k, v and dst do not fit", [](Plan& p) { AttentionOf(p)->mutable_v()->set_dims(2, 8); }},
+      {6, "mask does not broadcast", [](Plan& p) { AttentionOf(p)->mutable_mask()->set_dims(1, 2); }},
+      {6, "not one f32 a row", [](Plan& p) { AttentionOf(p)->mutable_stats()->set_dims(3, 7); }},
+      {6, "not one f32 a row", [](Plan& p) { SetDesc(AttentionOf(p)->mutable_stats(), {3, 6, 5}); }},
+      {6, "not one f32 a row", [](Plan& p) { AttentionOf(p)->mutable_stats()->set_dtype(F16); }},
+      {6, "description expects 11", [](Plan& p) { GradientOf(p); }},
+      {6, "without the stats", [](Plan& p) { GradientOf(p)->clear_stats(); }},
+      {6, "not one f32 a row", [](Plan& p) { GradientOf(p)->mutable_stats()->set_dims(2, 6); }},
+      {6, "attention over 5 dimensions", [](Plan& p) { SetDesc(GradientOf(p)->mutable_dst(), {3, 6, 5, 4, 1}); }},
+      {6, "gradient by a tensor of other dims", [](Plan& p) { GradientOf(p)->mutable_q_gradient()->set_dims(2, 6); }},
+      {6, "gradient by a tensor of other dims",
+       [](Plan& p) { SetDesc(GradientOf(p)->mutable_k_gradient(), {3, 2, 7}); }},
+      {6, "gradient by a tensor of other dims", [](Plan& p) { GradientOf(p)->mutable_v_gradient()->set_dims(3, 5); }},
+      {6, "gradient by a tensor of other dims", [](Plan& p) { GradientOf(p)->mutable_dst_gradient()->set_dims(0, 1); }},
   });
 }
 

@@ -240,6 +240,7 @@ class Description {
   }
 
   void Describe(const AttentionGradient& op) {
+    if (!op.has_stats()) return Fail("attention's gradient without the stats");
     ReadAttention(op);
     Read("dst", Bytes("dst", op.dst()));
     Read("stats", Bytes("stats", op.stats()));
@@ -247,7 +248,6 @@ class Description {
     Result("q_gradient", Bytes("q_gradient", op.q_gradient()));
     Result("k_gradient", Bytes("k_gradient", op.k_gradient()));
     Result("v_gradient", Bytes("v_gradient", op.v_gradient()));
-    if (!op.has_stats()) return Fail("attention's gradient without the stats");
     CheckAttention(op);
     const std::pair<const MemoryDesc*, const MemoryDesc*> gradients[] = {{&op.dst(), &op.dst_gradient()},
                                                                          {&op.q(), &op.q_gradient()},
