@@ -96,7 +96,7 @@ absl::StatusOr<LibraryKernel> PlanAttention(const plan::Attention& op, const Cud
       (groups == 0 ? heads > 0 : heads % groups != 0))
     return absl::InvalidArgumentError("attention's shapes do not agree");
   device::Attention attention = {};
-  attention.mask = device::kNone;
+  attention.mask = attention.stats = device::kNone;
   attention.destination = 3;
   std::vector<int64_t> mask_strides(4, 0);
   if (op.has_mask()) {
@@ -114,7 +114,17 @@ absl::StatusOr<LibraryKernel> PlanAttention(const plan::Attention& op, const Cud
   kernel.skeleton = "attention";
   kernel.operands = attention.destination + 1;
   kernel.read_only = (uint64_t{1} << attention.destination) - 1;
-  if (dst->elements() == 0) return kernel;
+  int64_t statistics = 0;
+  if (op.has_stats()) {
+    auto stats = TensorOf(op.stats());
+    if (!stats.ok()) return stats.status();
+    if (stats->dtype != plan::F32 || stats->dims != std::vector<int64_t>{batch, heads, queries, 1})
+      return absl::InvalidArgumentError("attention's stats are one f32 a row of the scores");
+    attention.stats = kernel.operands++;
+    std::copy(stats->strides.begin(), stats->strides.end(), attention.stats_strides);
+    statistics = stats->elements();
+  }
+  if (dst->elements() == 0 && statistics == 0) return kernel;
   if (size > 256 || value_size > 256)
     return absl::UnimplementedError(
         absl::StrCat("attention with ", std::max(size, value_size), " elements a head: 256 are the most"));

@@ -24,6 +24,7 @@ struct Case {
   int64_t padding = 0;                                   // elements between rows
   plan::DataType mask_type = plan::DATA_TYPE_UNDEFINED;  // that of the others
   bool tf32 = false;
+  bool stats = false;
 };
 
 constexpr double kTf32Epsilon = 1.0 / 2048;  // the largest relative error of rounding to it
@@ -47,6 +48,10 @@ plan::Attention Attention(const Case& c) {
   set(attention.mutable_dst(), {c.batch, c.heads, c.queries, c.value_size});
   const bool same = c.mask_type == plan::DATA_TYPE_UNDEFINED;
   if (!c.mask.empty()) SetDesc(attention.mutable_mask(), same ? c.type : c.mask_type, c.mask);
+  if (c.stats) {
+    const Dims rows{c.batch, c.heads, c.queries, 1};
+    SetDesc(attention.mutable_stats(), plan::F32, rows, StridesBy(rows, {0, 2, 1, 3}, c.padding));
+  }
   attention.set_scale(0.7f);
   return attention;
 }
@@ -61,7 +66,7 @@ void Check(const Case& c, bool zero_if_nan = false, const std::function<void(Ope
   const std::string what = a.ShortDebugString();
   std::mt19937 random(3);
   Operand q = RandomOperand(a.q(), random), k = RandomOperand(a.k(), random), v = RandomOperand(a.v(), random),
-          dst = RandomOperand(a.dst(), random), mask;
+          dst = RandomOperand(a.dst(), random), mask, stats;
   std::vector<Operand*> operands{&q, &k, &v};
   if (a.has_mask()) {
     mask = RandomOperand(a.mask(), random);
@@ -69,14 +74,21 @@ void Check(const Case& c, bool zero_if_nan = false, const std::function<void(Ope
     operands.push_back(&mask);
   }
   operands.push_back(&dst);
+  std::vector<size_t> written{operands.size() - 1};
+  if (c.stats) {
+    stats = RandomOperand(a.stats(), random);
+    written.push_back(operands.size());
+    operands.push_back(&stats);
+  }
   LibraryKernelRun run(op);
   ASSERT_TRUE(run.status().ok()) << run.status() << what;
-  const absl::Status status = run.Run(operands, {operands.size() - 1});
+  const absl::Status status = run.Run(operands, written);
   ASSERT_TRUE(status.ok()) << status << what;
   for (Operand* operand : {&q, &k, &v})
     for (int64_t i = 0; c.tf32 && i < operand->size(); ++i) operand->set(i, RoundToTf32(operand->at(i)));
   // Values are at most 1: the weights' rounding and the result's.
   const double tolerance = 4e-6 + (c.tf32 ? kTf32Epsilon : 0) + 2 * Epsilon(c.type);
+  const double tolerance_of_stats = 4e-6 + (c.tf32 ? 2 * kTf32Epsilon : 0);
   Dims at(3, 0);
   const Dims rows{c.batch, c.heads, c.queries}, mask_strides = a.has_mask() ? StridesOf(a.mask()) : Dims{};
   do {
@@ -98,6 +110,13 @@ void Check(const Case& c, bool zero_if_nan = false, const std::function<void(Ope
       most = std::max(most, scores[t]);
     }
     for (double& score : scores) total += score = std::exp(score - most);
+    if (c.stats) {
+      const double got = stats.at(Place(StridesOf(a.stats()), {at[0], at[1], at[2], 0}));
+      if (most == -kInfinity)
+        ASSERT_EQ(got, -kInfinity) << what << " at " << absl::StrJoin(at, ",");
+      else
+        ASSERT_NEAR(got, most + std::log(total), tolerance_of_stats * std::max(1.0, std::abs(most))) << what;
+    }
     for (int64_t e = 0; e < c.value_size; ++e) {
       double want = 0;
       for (int64_t t = 0; t < c.keys; ++t)
@@ -176,6 +195,49 @@ TEST(Attention, MasksOfTheLeastNumber) {
       for (int64_t place = 0; place < mask.size(); ++place)
         mask.set(place, place / 40 == 3 || place % 3 == 0 ? std::numeric_limits<float>::lowest() : 0);
     });
+}
+
+// Every form of the kernel, whole rows and parts of rows, with strides and masks that forbid a row.
+TEST(Attention, Statistics) {
+  const auto forbid = [](Operand& mask) {
+    for (int64_t place = 0; place < mask.size(); ++place)
+      if (place / 90 == 3 || place % 7 == 0) mask.set(place, -kInfinity);
+  };
+  bool masked = false;
+  for (plan::DataType type : {plan::F32, plan::F16, plan::BF16})
+    for (int64_t queries : {2, 40})
+      for (int64_t size : {48, 128, 256}) {
+        masked = !masked;
+        Case c = {1, 4, 2, queries, 90, size, size, type};
+        if (masked) c.mask = {queries, 90};
+        c.exchanged = !masked;
+        c.padding = masked ? 2 : 0;
+        c.stats = true;
+        Check(c, size == 128, masked ? forbid : std::function<void(Operand&)>());
+        c.tf32 = type == plan::F32 && size <= 128 && queries > 4;
+        if (c.tf32) Check(c, false, masked ? forbid : std::function<void(Operand&)>());
+      }
+  for (int64_t queries : {2, 20}) {
+    for (int64_t keys : {0, 30}) {  // and where there is nothing else to write
+      Case c = {1, 2, 2, queries, keys, 8, keys == 0 ? 8 : 0};
+      c.stats = true;
+      Check(c, true);
+    }
+  }
+}
+
+TEST(Attention, WithoutStatisticsNothingComputesThem) {
+  for (int64_t queries : {1, 70}) {
+    Case c = {1, 2, 2, queries, 80, 64, 64, plan::F16};
+    auto words = [&](bool stats) {
+      c.stats = stats;
+      plan::LibraryOp op;
+      *op.mutable_attention() = Attention(c);
+      return absl::StrContains(LibraryKernelRun(op).code().ptx, "st.global.f32");
+    };
+    EXPECT_FALSE(words(false));
+    EXPECT_TRUE(words(true));
+  }
 }
 
 TEST(TensorAttention, RandomShapesStridesAndMasks) {

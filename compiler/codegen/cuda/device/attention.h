@@ -10,7 +10,7 @@ namespace plimsoll::device {
 // What a block works on: one tile of the queries of one head, and one part of the value's columns.
 struct AttentionPlace {
   int tile, part;
-  Pointer q, k, v, mask, to;  // of the head; mask: null if there is none
+  Pointer q, k, v, mask, to, stats;  // of the head; mask and stats: null if there are none
 };
 PLIMSOLL_INLINE AttentionPlace PlaceOfBlock(const Attention& attention, int queries_of_tile, const Pointer* operands) {
   const unsigned parts = static_cast<unsigned>(attention.parts);
@@ -30,6 +30,8 @@ PLIMSOLL_INLINE AttentionPlace PlaceOfBlock(const Attention& attention, int quer
   place.mask = nullptr;
   if (attention.mask != kNone) place.mask = base(attention.mask, attention.mask_type, attention.mask_strides, head);
   place.to = base(attention.destination, attention.destination_type, attention.to, head);
+  place.stats = nullptr;
+  if (attention.stats != kNone) place.stats = base(attention.stats, kF32, attention.stats_strides, head);
   return place;
 }
 PLIMSOLL_INLINE Pointer MaskOf(const Attention& attention, const AttentionPlace& place, int query, int key) {
@@ -38,6 +40,13 @@ PLIMSOLL_INLINE Pointer MaskOf(const Attention& attention, const AttentionPlace&
 // Whether a row's sum of exponentials is one to divide by: it is 0 where all scores are -infinity, NaN where one is
 // NaN.
 PLIMSOLL_INLINE bool IsSum(float sum) { return sum > 0; }
+// The logarithm of the sum of a row's exponentials, of their largest's exponent and the sum of the others relative to
+// it: -infinity where all scores are.
+PLIMSOLL_INLINE void StoreStats(const Attention& attention, const AttentionPlace& place, int query, float largest,
+                                float total) {
+  const float stats = largest + Log(total);
+  Store(Element(place.stats, query * attention.stats_strides[2], kF32), kF32, 1, &stats);
+}
 
 // Rows [first, first + kTile) of [count, size] to shared memory, rows of kStride; what is not there is 0.
 template <int kTile, int kStride>
@@ -147,6 +156,7 @@ PLIMSOLL_INLINE void TiledAttention(const Attention& attention, const Pointer* o
     }
   }
   if (query >= attention.queries) return;
+  if (attention.stats != kNone && lane == 0) StoreStats(attention, place, query, largest, total);
   const Pointer to = Element(place.to, query * attention.to[2], attention.destination_type);
   PLIMSOLL_UNROLL
   for (int i = 0; i < kSums; ++i) {

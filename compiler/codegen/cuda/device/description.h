@@ -147,12 +147,14 @@ struct Recurrent {
 struct Attention {
   int batch, heads, groups, queries, keys, size, value_size;  // q [batch, heads, queries, size], v [.., value_size]
   float scale;
-  int zero_if_nan, mask, destination;  // operands; mask: kNone if there is none
+  int zero_if_nan;
+  int mask, destination, stats;  // operands; kNone: there is no mask, no stats
   int q_type, k_type, v_type, mask_type, destination_type;
   int q_width, k_width, v_width, mask_width, to_width;  // neighbouring elements that one access takes
   int parts, columns;                    // blocks that share the value's columns, and how many one of them takes
   int row_width, row_lanes, row_chunks;  // few queries: elements of an access, lanes of a key, accesses of a lane
-  long long q[4], k[4], v[4], mask_strides[4], to[4];
+  int unused;
+  long long q[4], k[4], v[4], mask_strides[4], to[4], stats_strides[4];
 };
 
 // destination = source, element by element, of any strides. `size`: bytes of an element.

@@ -6,6 +6,7 @@
 extern "C" {  // libdevice
 float __nv_expf(float);
 float __nv_expm1f(float);
+float __nv_logf(float);
 float __nv_log1pf(float);
 float __nv_tanhf(float);
 float __nv_erff(float);
@@ -22,6 +23,7 @@ namespace plimsoll::device {
 
 PLIMSOLL_INLINE float Exp(float x) { return __nv_expf(x); }
 PLIMSOLL_INLINE float Expm1(float x) { return __nv_expm1f(x); }
+PLIMSOLL_INLINE float Log(float x) { return __nv_logf(x); }
 PLIMSOLL_INLINE float Log1p(float x) { return __nv_log1pf(x); }
 PLIMSOLL_INLINE float Tanh(float x) { return __nv_tanhf(x); }
 PLIMSOLL_INLINE float Erf(float x) { return __nv_erff(x); }

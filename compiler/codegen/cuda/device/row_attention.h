@@ -125,6 +125,7 @@ PLIMSOLL_INLINE void RowAttention(const Attention& attention, const Pointer* ope
     shares[w] = Exp(all[w * (kMostSize + 2) + kMostSize] - base);
     whole += shares[w] * all[w * (kMostSize + 2) + kMostSize + 1];
   }
+  if (attention.stats != kNone && ThreadNumber() == 0) StoreStats(attention, place, query, most, whole);
   const Pointer to = Element(place.to, query * attention.to[2], attention.destination_type);
   for (int column = ThreadNumber(); column < value_size; column += 256) {
     float sum = 0;
