@@ -14,6 +14,7 @@
 #include "passes/fuse/attention_pass.h"
 #include "passes/fuse/fuse_pass.h"
 #include "passes/fuse/post_ops_pass.h"
+#include "passes/fuse/split_keys_pass.h"
 #include "passes/fuse/split_rows_pass.h"
 #include "passes/layout/layout_pass.h"
 #include "passes/precision/precision_pass.h"
@@ -83,6 +84,7 @@ std::vector<Stage> Stages(RuntimeLibraryModel* library, std::vector<absl::Status
   if (options.cuda) {   // behind precision: whether there is a kernel is asked of the types that it will have
     before_post_ops({"attention", false, [=](mlir::OpPassManager& manager) {
                        manager.addPass(passes::CreateAttentionPass(*library));
+                       manager.addPass(passes::CreateSplitKeysPass(options.gpu, *library));
                        manager.addPass(mlir::createCSEPass());
                      }});
   }

@@ -316,6 +316,10 @@ absl::StatusOr<LibraryTranslation> Translate(graph::AttentionOp op) {
   }
   attention.set_scale(static_cast<float>(op.getScale().convertToDouble()));
   attention.set_zero_if_nan(op.getZeroIfNan());
+  if (op.getKeysOfPart()) {
+    attention.set_keys_of_part(static_cast<int64_t>(*op.getKeysOfPart()));
+    status.Update(SetDesc(*attention.mutable_stats(), op.getStats(), DimsOf(op.getStats())));
+  }
   if (!status.ok()) return status;
   return translation;
 }

@@ -209,6 +209,19 @@ TEST(ValidatorTest, P6Attention) {
       {6, "not one f32 a row", [](Plan& p) { AttentionOf(p)->mutable_stats()->set_dims(3, 7); }},
       {6, "not one f32 a row", [](Plan& p) { SetDesc(AttentionOf(p)->mutable_stats(), {3, 6, 5}); }},
       {6, "not one f32 a row", [](Plan& p) { AttentionOf(p)->mutable_stats()->set_dtype(F16); }},
+      {6, "parts of -1 keys", [](Plan& p) { AttentionOf(p)->set_keys_of_part(-1); }},
+      {6, "q, k, v and dst do not fit", [](Plan& p) { AttentionOf(p)->set_keys_of_part(4); }},
+      {6, "q, k, v and dst do not fit",
+       [](Plan& p) {
+         AttentionOf(p)->set_keys_of_part(1);
+         OpOf(p)->mutable_attention()->mutable_k()->set_dims(2, int64_t{1} << 50);
+         OpOf(p)->mutable_attention()->mutable_v()->set_dims(2, int64_t{1} << 50);
+       }},
+      {6, "not one f32 a row",
+       [](Plan& p) {
+         AttentionOf(p)->set_keys_of_part(4);
+         OpOf(p)->mutable_attention()->mutable_dst()->set_dims(0, 6);
+       }},
       {6, "description expects 11", [](Plan& p) { GradientOf(p); }},
       {6, "without the stats", [](Plan& p) { GradientOf(p)->clear_stats(); }},
       {6, "not one f32 a row", [](Plan& p) { GradientOf(p)->mutable_stats()->set_dims(2, 6); }},

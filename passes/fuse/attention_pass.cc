@@ -233,7 +233,7 @@ class AttentionPass : public mlir::PassWrapper<AttentionPass, mlir::OperationPas
     auto made = graph::build::op<graph::AttentionOp>(
         builder, root.getLoc(), operands[0], operands[1], operands[2], match.mask,
         builder.getF64FloatAttr(match.scale), builder.getBoolAttr(match.zero_if_nan),
-        builder.getDenseBoolArrayAttr(sequence_first));
+        builder.getDenseBoolArrayAttr(sequence_first), mlir::IntegerAttr());
     const bool taken = mlir::succeeded(made) && made->getType() == replaced.getType() &&
                        (library_ == nullptr || library_->Ask(made->getDefiningOp(), false).ok());
     if (!taken) {

@@ -67,13 +67,6 @@ Broadcast BroadcastOf(mlir::Value value, mlir::RankedTensorType result, int64_t 
   return Broadcast::kChannel;
 }
 
-std::optional<double> ScalarOf(mlir::Value value) {
-  if (graph::tensorType(value).getNumElements() != 1) return std::nullopt;
-  auto values = graph::build::floatsOf(value);
-  if (!values || values->size() != 1) return std::nullopt;
-  return values->front();
-}
-
 class Folder {
  public:
   Folder(mlir::Operation* op, LoadTime& load_time, LibraryModel* library)
@@ -160,19 +153,10 @@ class Folder {
     return Replace(user);
   }
 
-  // A product by a constant is the product's scale.
+  // A product by constants of the channels goes into a convolution's weights and bias.
   bool Scale(llvm::StringRef function, mlir::Value other, mlir::Operation* user) {
-    if (function != "mul" && function != "div") return false;
-    if (auto dot = llvm::dyn_cast<graph::DotGeneralOp>(op_)) {
-      std::optional<double> scalar = ScalarOf(other);
-      if (dot.getBias() || !scalar || (function == "div" && *scalar == 0)) return false;
-      const double scale = dot.getScale().convertToDouble() * (function == "mul" ? *scalar : 1 / *scalar);
-      if (scale == 0 || !std::isfinite(scale)) return false;
-      dot.setScaleAttr(builder_.getF64FloatAttr(scale));
-      return Replace(user);
-    }
-    auto convolution = llvm::cast<graph::ConvolutionOp>(op_);
-    if (function != "mul" || is_transposed() || !IsChannels(other) || !load_time_.Contains(convolution.getWeights()) ||
+    auto convolution = llvm::dyn_cast<graph::ConvolutionOp>(op_);
+    if (!convolution || function != "mul" || is_transposed() || !IsChannels(other) || !load_time_.Contains(convolution.getWeights()) ||
         (convolution.getBias() && !load_time_.Contains(convolution.getBias()))) {
       return false;
     }

@@ -139,6 +139,33 @@ struct DotOperands : mlir::OpRewritePattern<graph::DotGeneralOp> {
   }
 };
 
+// A product by a constant behind a contraction is the contraction's scale.
+template <typename Op>
+struct ScaledDot : mlir::OpRewritePattern<Op> {
+  using mlir::OpRewritePattern<Op>::OpRewritePattern;
+  LogicalResult matchAndRewrite(Op op, PatternRewriter& rewriter) const override {
+    constexpr bool kDivides = std::is_same_v<Op, graph::DivOp>;
+    for (unsigned side = 0; side < (kDivides ? 1 : 2); ++side) {
+      auto dot = op->getOperand(side).template getDefiningOp<graph::DotGeneralOp>();
+      if (!dot || !dot->hasOneUse() || dot->getBlock() != op->getBlock() || dot.getType() != op.getType() || dot.getBias() ||
+          dot.getPostOps() || !llvm::isa<mlir::FloatType>(dot.getType().getElementType())) {
+        continue;
+      }
+      std::optional<double> factor = SplatOf(op->getOperand(1 - side));
+      if (!factor || (kDivides && *factor == 0)) continue;
+      const double scale = dot.getScale().convertToDouble() * (kDivides ? 1 / *factor : *factor);
+      if (scale == 0 || !std::isfinite(scale)) continue;
+      rewriter.modifyOpInPlace(dot, [&] {
+        dot.setScaleAttr(rewriter.getF64FloatAttr(scale));
+        dot->setLoc(rewriter.getFusedLoc({dot.getLoc(), op.getLoc()}));
+      });
+      rewriter.replaceOp(op, dot.getResult());
+      return success();
+    }
+    return failure();
+  }
+};
+
 // The rows of a product are reshaped before it, where its operand is reshaped already (an exporter's way around products
 // of two dims only): what follows the product sees its result at once.
 struct ReshapedRows : mlir::OpRewritePattern<graph::ReshapeOp> {
@@ -223,7 +250,7 @@ class SimplifyPass : public mlir::PassWrapper<SimplifyPass, mlir::OperationPass<
     patterns.add<Neutral<graph::DivOp>>(context, 1.0, false);
     patterns.add<Neutral<graph::SubOp>>(context, 0.0, false);
     patterns.add<Neutral<graph::PowOp>>(context, 1.0, false);
-    patterns.add<TransposeChain, ReshapeChain, DotOperands, ReshapedRows, ExpandedOperand, WholeSlice, ConcatOfOne>(context);
+    patterns.add<TransposeChain, ReshapeChain, DotOperands, ScaledDot<graph::MulOp>, ScaledDot<graph::DivOp>, ReshapedRows, ExpandedOperand, WholeSlice, ConcatOfOne>(context);
     AddActivationPatterns(patterns);
     RewriteGreedily(getOperation(), std::move(patterns));
   }

@@ -20,14 +20,14 @@ absl::Status CheckProduct(plan::DataType a, plan::DataType b, plan::DataType res
 
 // Whether one kernel gains over products by a library and a softmax, whose scores are in memory.
 bool IsAttentionWorth(const plan::Attention& attention, const plan::Target& target) {
-  const int64_t queries = attention.q().dims(2), size = attention.q().dims(3), value_size = attention.v().dims(3),
-                heads = attention.q().dims(1), groups = attention.k().dims(1);
+  const int64_t queries = attention.q().dims(2), size = attention.q().dims(3), value_size = attention.v().dims(3);
   const plan::DataType type = attention.q().dtype();
   const bool half = type == plan::F16 || type == plan::BF16;
   if ((type != plan::F32 && !half) || size > 256 || value_size > 256) return false;
-  // A decoder's step: each query is one block's, which reads keys and values where they are; products want heads that are
-  // shared repeated in memory. Else the blocks must fill a GPU.
-  if (queries <= kFewQueries) return heads > groups || attention.q().dims(0) * heads * queries >= 128;
+  // A decoder's step: one kernel reads keys and values once, where they are, where products want heads that are shared
+  // repeated in memory. What would take too few blocks is cut into parts of the keys.
+  if (queries <= kFewQueries) return true;
+  if (attention.keys_of_part() != 0) return false;
   if (queries < 16) return false;   // most of a tile is empty
   if (type == plan::F32) return size <= 128 && value_size <= 128;
   // Halves by tensor cores, which take them in pairs; without these the library's products win.

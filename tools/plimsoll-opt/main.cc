@@ -7,6 +7,7 @@
 #include "passes/fuse/attention_pass.h"
 #include "passes/fuse/fuse_pass.h"
 #include "passes/fuse/post_ops_pass.h"
+#include "passes/fuse/split_keys_pass.h"
 #include "passes/fuse/split_rows_pass.h"
 #include "passes/layout/layout_pass.h"
 #include "passes/precision/precision_pass.h"
@@ -25,6 +26,7 @@ int main(int argc, char** argv) {
   plimsoll::passes::RegisterPrecisionPass();
   plimsoll::passes::RegisterAttentionPass();
   plimsoll::passes::RegisterPostOpsPass();
+  plimsoll::passes::RegisterSplitKeysPass();
   plimsoll::passes::RegisterSplitRowsPass();
   plimsoll::passes::RegisterFusePass();
   plimsoll::passes::RegisterLegalizePass();

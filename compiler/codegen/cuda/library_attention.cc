@@ -64,8 +64,14 @@ void ChooseKernel(device::Attention& attention, const CudaTarget& target, Librar
   attention.parts = 1;
   if (attention.queries <= runtime::kFewQueries) {
     ChooseRowAccess(attention);
-    kernel.function = "attention_row";
-  } else if (const std::string type = TensorTypeOf(attention, target); !type.empty()) {
+    const int64_t rows = int64_t{attention.heads} / attention.groups * attention.queries,
+                  rows_of_block = rows == 1 ? 1 : 4;
+    kernel.function = absl::StrCat("attention_row", rows_of_block);
+    kernel.blocks = std::max<int64_t>(1, Tiles(attention.keys, attention.keys_of_part)) * attention.batch *
+                    attention.groups * Tiles(rows, rows_of_block);
+    return;
+  }
+  if (const std::string type = TensorTypeOf(attention, target); !type.empty()) {
     kernel.blocks_of_multiprocessor = ShareColumns(attention, target);
     tile = 64;
     kernel.threads = 128;
@@ -91,8 +97,14 @@ absl::StatusOr<LibraryKernel> PlanAttention(const plan::Attention& op, const Cud
   if (*sum != "f32") return absl::UnimplementedError("attention in other than floats of at most 32 bits");
   const int64_t batch = q->dims[0], heads = q->dims[1], queries = q->dims[2], size = q->dims[3], groups = k->dims[1],
                 keys = k->dims[2], value_size = v->dims[3];
+  if (op.keys_of_part() < 0) return absl::InvalidArgumentError("attention to parts of less than one key");
+  const int64_t all_keys = std::max<int64_t>(1, keys);
+  const int64_t keys_of_part = op.keys_of_part() == 0 ? all_keys : std::min(all_keys, op.keys_of_part());
+  if (keys_of_part < keys && queries > runtime::kFewQueries)
+    return absl::UnimplementedError("attention of many queries to parts of the keys");
+  const int64_t batches = Tiles(all_keys, keys_of_part) * batch;
   if (k->dims[0] != batch || v->dims[0] != batch || v->dims[1] != groups || v->dims[2] != keys || k->dims[3] != size ||
-      dst->dims != std::vector<int64_t>{batch, heads, queries, value_size} ||
+      dst->dims != std::vector<int64_t>{batches, heads, queries, value_size} ||
       (groups == 0 ? heads > 0 : heads % groups != 0))
     return absl::InvalidArgumentError("attention's shapes do not agree");
   device::Attention attention = {};
@@ -118,7 +130,7 @@ absl::StatusOr<LibraryKernel> PlanAttention(const plan::Attention& op, const Cud
   if (op.has_stats()) {
     auto stats = TensorOf(op.stats());
     if (!stats.ok()) return stats.status();
-    if (stats->dtype != plan::F32 || stats->dims != std::vector<int64_t>{batch, heads, queries, 1})
+    if (stats->dtype != plan::F32 || stats->dims != std::vector<int64_t>{batches, heads, queries, 1})
       return absl::InvalidArgumentError("attention's stats are one f32 a row of the scores");
     attention.stats = kernel.operands++;
     std::copy(stats->strides.begin(), stats->strides.end(), attention.stats_strides);
@@ -135,6 +147,7 @@ absl::StatusOr<LibraryKernel> PlanAttention(const plan::Attention& op, const Cud
   attention.keys = static_cast<int>(keys);
   attention.size = static_cast<int>(size);
   attention.value_size = static_cast<int>(value_size);
+  attention.keys_of_part = static_cast<int>(keys_of_part);
   attention.scale = op.scale();
   attention.zero_if_nan = op.zero_if_nan();
   attention.q_type = static_cast<int>(q->dtype);
@@ -154,9 +167,9 @@ absl::StatusOr<LibraryKernel> PlanAttention(const plan::Attention& op, const Cud
     attention.mask_strides[i] = mask_strides[i];
     attention.to[i] = dst->strides[i];
   }
-  ChooseKernel(attention, target, kernel);
-  if (static_cast<double>(batch) * static_cast<double>(heads) * static_cast<double>(queries) >= 2e9)
+  if (static_cast<double>(batches) * static_cast<double>(heads) * static_cast<double>(queries) >= 2e9)
     return absl::UnimplementedError("a grid of more than 2^31 blocks");
+  ChooseKernel(attention, target, kernel);
   kernel.description.assign(reinterpret_cast<const char*>(&attention), sizeof(attention));
   return kernel;
 }

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "compiler/codegen/cuda/library_testing.h"
+#include "runtime/library/generated.h"
 
 namespace plimsoll::codegen {
 namespace {
@@ -25,6 +26,11 @@ struct Case {
   plan::DataType mask_type = plan::DATA_TYPE_UNDEFINED;  // that of the others
   bool tf32 = false;
   bool stats = false;
+  int64_t keys_of_part = 0;  // 0: all
+
+  int64_t PartSize() const { return keys_of_part == 0 ? std::max<int64_t>(1, keys) : keys_of_part; }
+  // Of the results.
+  int64_t Batches() const { return std::max<int64_t>(1, (keys + PartSize() - 1) / PartSize()) * batch; }
 };
 
 constexpr double kTf32Epsilon = 1.0 / 2048;  // the largest relative error of rounding to it
@@ -45,14 +51,16 @@ plan::Attention Attention(const Case& c) {
   set(attention.mutable_q(), {c.batch, c.heads, c.queries, c.size});
   set(attention.mutable_k(), {c.batch, c.groups, c.keys, c.size});
   set(attention.mutable_v(), {c.batch, c.groups, c.keys, c.value_size});
-  set(attention.mutable_dst(), {c.batch, c.heads, c.queries, c.value_size});
+  set(attention.mutable_dst(), {c.Batches(), c.heads, c.queries, c.value_size});
   const bool same = c.mask_type == plan::DATA_TYPE_UNDEFINED;
   if (!c.mask.empty()) SetDesc(attention.mutable_mask(), same ? c.type : c.mask_type, c.mask);
   if (c.stats) {
-    const Dims rows{c.batch, c.heads, c.queries, 1};
+    const Dims rows{c.Batches(), c.heads, c.queries, 1};
     SetDesc(attention.mutable_stats(), plan::F32, rows, StridesBy(rows, {0, 2, 1, 3}, c.padding));
   }
   attention.set_scale(0.7f);
+  attention.set_keys_of_part(c.keys_of_part);
+  if (c.keys_of_part > 0) attention.mutable_dst()->set_dtype(plan::F32);
   return attention;
 }
 
@@ -90,18 +98,19 @@ void Check(const Case& c, bool zero_if_nan = false, const std::function<void(Ope
   const double tolerance = 4e-6 + (c.tf32 ? kTf32Epsilon : 0) + 2 * Epsilon(c.type);
   const double tolerance_of_stats = 4e-6 + (c.tf32 ? 2 * kTf32Epsilon : 0);
   Dims at(3, 0);
-  const Dims rows{c.batch, c.heads, c.queries}, mask_strides = a.has_mask() ? StridesOf(a.mask()) : Dims{};
+  const Dims rows{c.Batches(), c.heads, c.queries}, mask_strides = a.has_mask() ? StridesOf(a.mask()) : Dims{};
   do {
-    const int64_t group = at[1] * c.groups / c.heads;
+    const int64_t group = at[1] * c.groups / c.heads, n = at[0] % c.batch;
+    const int64_t first = at[0] / c.batch * c.PartSize(), last = std::min(c.keys, first + c.PartSize());
     std::vector<double> scores(c.keys);
     double most = -kInfinity, total = 0;
-    for (int64_t t = 0; t < c.keys; ++t) {
+    for (int64_t t = first; t < last; ++t) {
       for (int64_t d = 0; d < c.size; ++d)
-        scores[t] += q.at(Place(StridesOf(a.q()), {at[0], at[1], at[2], d})) *
-                     k.at(Place(StridesOf(a.k()), {at[0], group, t, d}));
+        scores[t] += q.at(Place(StridesOf(a.q()), {n, at[1], at[2], d})) *
+                     k.at(Place(StridesOf(a.k()), {n, group, t, d}));
       scores[t] *= a.scale();
       if (a.has_mask()) {
-        const Dims full{at[0], at[1], at[2], t};
+        const Dims full{n, at[1], at[2], t};
         int64_t place = 0;
         for (size_t i = 0; i < c.mask.size(); ++i)
           place += (c.mask[i] == 1 ? 0 : full[4 - c.mask.size() + i]) * mask_strides[i];
@@ -109,7 +118,7 @@ void Check(const Case& c, bool zero_if_nan = false, const std::function<void(Ope
       }
       most = std::max(most, scores[t]);
     }
-    for (double& score : scores) total += score = std::exp(score - most);
+    for (int64_t t = first; t < last; ++t) total += scores[t] = std::exp(scores[t] - most);
     if (c.stats) {
       const double got = stats.at(Place(StridesOf(a.stats()), {at[0], at[1], at[2], 0}));
       if (most == -kInfinity)
@@ -119,8 +128,8 @@ void Check(const Case& c, bool zero_if_nan = false, const std::function<void(Ope
     }
     for (int64_t e = 0; e < c.value_size; ++e) {
       double want = 0;
-      for (int64_t t = 0; t < c.keys; ++t)
-        want += scores[t] / total * v.at(Place(StridesOf(a.v()), {at[0], group, t, e}));
+      for (int64_t t = first; t < last; ++t)
+        want += scores[t] / total * v.at(Place(StridesOf(a.v()), {n, group, t, e}));
       const double got = dst.at(Place(StridesOf(a.dst()), {at[0], at[1], at[2], e}));
       if (std::isnan(want)) {
         if (zero_if_nan)
@@ -144,6 +153,36 @@ TEST(Attention, FewQueries) {
   for (int64_t size : {3, 64, 200})
     for (int64_t queries : {1, 4})
       for (int64_t keys : {1, 7, 100}) Check({2, 4, 2, queries, keys, size, size, plan::F32, {queries, keys}});
+}
+
+// Rows of a block: one, some of its four, more than one block's; heads that share keys, and queries.
+TEST(Attention, FewQueriesOfHeadsThatShareKeys) {
+  for (auto [heads, groups] : {std::pair<int64_t, int64_t>{8, 8}, {8, 2}, {7, 1}, {6, 3}})
+    for (int64_t queries : {1, 2, 3})
+      for (bool exchanged : {false, true})
+        Check({2, heads, groups, queries, 90, 32, 40, plan::F16, {2, heads, queries, 90}, exchanged, 1, plan::F32});
+}
+
+// Parts that divide the keys, that do not, of one key, of more than there are.
+TEST(Attention, FewQueriesToPartsOfTheKeys) {
+  for (plan::DataType type : {plan::F32, plan::BF16})
+    for (int64_t keys_of_part : {1, 7, 30, 60, 100})
+      for (auto [heads, queries] : {std::pair<int64_t, int64_t>{2, 1}, {8, 2}}) {
+        Case c{2, heads, 2, queries, 60, 16, 24, type, {2, 1, queries, 60}, heads == 8, 1};
+        c.stats = true;
+        c.keys_of_part = keys_of_part;
+        Check(c);
+        c.mask = {60};
+        // A part of which nothing may be seen.
+        Check(c, true, [](Operand& mask) {
+          for (int64_t i = 7; i < 14; ++i) mask.set(i, -kInfinity);
+        });
+      }
+  plan::LibraryOp op;
+  Case many{2, 2, 2, runtime::kFewQueries + 1, 60, 16, 16};
+  many.keys_of_part = 30;
+  *op.mutable_attention() = Attention(many);
+  EXPECT_EQ(LibraryKernelRun(op).status().code(), absl::StatusCode::kUnimplemented);
 }
 
 // Lanes that share a key: one, some, all, several times; accesses of all widths.

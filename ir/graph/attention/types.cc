@@ -1,6 +1,6 @@
 // Constraints: (A1) ranks are 4, element types are one float; (A2) q, k and v agree in batch, sequence and size, and the heads
 // of k and v divide those of q; (A3) the mask, of that float or f32, broadcasts to the scores; (A4) sequence_first has four
-// entries.
+// entries; (A5) keys_of_part is positive.
 #include "ir/graph/infer.h"
 
 namespace plimsoll::graph {
@@ -47,7 +47,14 @@ PLIMSOLL_INFER(AttentionOp) {
       return emitOptionalError(location, "(A3) the mask ", type,
                                " does not broadcast to the scores, or is neither of the operands' type nor f32");
   }
-  return inferTensor(location, headsFirst({q[0], q[1], q[2], v[3]}, sequence_first[3]), element, types);
+  const std::optional<uint64_t> keys_of_part = adaptor.getKeysOfPart();
+  if (!keys_of_part) return inferTensor(location, headsFirst({q[0], q[1], q[2], v[3]}, sequence_first[3]), element, types);
+  const int64_t keys = static_cast<int64_t>(*keys_of_part);
+  if (keys < 1) return emitOptionalError(location, "(A5) parts of ", keys, " keys");
+  const int64_t batches = std::max<int64_t>(1, k[2] / keys + (k[2] % keys == 0 ? 0 : 1)) * q[0];
+  const mlir::Type f32 = mlir::Float32Type::get(context);
+  if (failed(inferTensor(location, headsFirst({batches, q[1], q[2], v[3]}, sequence_first[3]), f32, types))) return failure();
+  return inferTensor(location, {batches, q[1], q[2], 1}, f32, types);
 }
 
 PrecisionClass AttentionOp::precisionClass() { return PrecisionClass::LOW; }

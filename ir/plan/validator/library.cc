@@ -201,9 +201,9 @@ class Description {
     if (lstm) Result("Yc", Product({directions, n, h, 4}));
   }
 
-  // What attention and its gradient have in common.
+  // What attention and its gradient have in common. keys_of_part: as in Attention.
   template <typename Op>
-  void CheckAttention(const Op& op) {
+  void CheckAttention(const Op& op, int64_t keys_of_part = 0) {
     for (const MemoryDesc* desc : {&op.q(), &op.k(), &op.v(), op.has_mask() ? &op.mask() : &op.q(), &op.dst()}) {
       if (desc->dims_size() != 4) return Fail(absl::StrCat("attention over ", desc->dims_size(), " dimensions, 4 expected"));
     }
@@ -211,7 +211,9 @@ class Description {
     const auto& k = op.k().dims();
     const auto& v = op.v().dims();
     const auto& dst = op.dst().dims();
-    const bool fits = k[0] == q[0] && v[0] == q[0] && dst[0] == q[0] && k[1] == v[1] && dst[1] == q[1] && k[1] > 0 &&
+    if (keys_of_part < 0) return Fail(absl::StrCat("attention to parts of ", keys_of_part, " keys"));
+    const int64_t parts = keys_of_part == 0 ? 1 : k[2] / keys_of_part + (k[2] % keys_of_part == 0 ? 0 : 1);
+    const bool fits = k[0] == q[0] && v[0] == q[0] && dst[0] == Product({parts, q[0]}) && k[1] == v[1] && dst[1] == q[1] && k[1] > 0 &&
                       q[1] % k[1] == 0 && dst[2] == q[2] && k[2] == v[2] && k[3] == q[3] && dst[3] == v[3];
     if (!fits) return Fail("attention whose q, k, v and dst do not fit");
     const int64_t scores[] = {q[0], q[1], q[2], k[2]};
@@ -220,7 +222,7 @@ class Description {
     }
     if (!op.has_stats()) return;
     const auto& stats = op.stats().dims();
-    if (op.stats().dtype() != F32 || stats.size() != 4 || stats[0] != q[0] || stats[1] != q[1] || stats[2] != q[2] || stats[3] != 1)
+    if (op.stats().dtype() != F32 || stats.size() != 4 || stats[0] != dst[0] || stats[1] != q[1] || stats[2] != q[2] || stats[3] != 1)
       Fail("attention whose stats are not one f32 a row of the scores");
   }
 
@@ -236,7 +238,7 @@ class Description {
     ReadAttention(op);
     Result("dst", Bytes("dst", op.dst()));
     if (op.has_stats()) Result("stats", Bytes("stats", op.stats()));
-    CheckAttention(op);
+    CheckAttention(op, op.keys_of_part());
   }
 
   void Describe(const AttentionGradient& op) {

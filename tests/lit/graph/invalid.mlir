@@ -218,3 +218,12 @@ func.func @a4(%q: tensor<1x2x5x8xf32>, %k: tensor<1x2x7x8xf32>, %v: tensor<1x2x7
   %0 = "graph.attention"(%q, %k, %v) <{scale = 1.0 : f64, sequence_first = array<i1: false, false>}> : (tensor<1x2x5x8xf32>, tensor<1x2x7x8xf32>, tensor<1x2x7x4xf32>) -> tensor<1x2x5x4xf32>
   return %0 : tensor<1x2x5x4xf32>
 }
+
+// -----
+
+func.func @a5(%q: tensor<1x2x5x8xf32>, %k: tensor<1x2x7x8xf32>, %v: tensor<1x2x7x4xf32>) -> tensor<1x2x5x4xf32> {
+  // expected-error @+2 {{(A5) parts of 0 keys}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0:2 = "graph.attention"(%q, %k, %v) <{scale = 1.0 : f64, keys_of_part = 0 : i64}> : (tensor<1x2x5x8xf32>, tensor<1x2x7x8xf32>, tensor<1x2x7x4xf32>) -> (tensor<1x2x5x4xf32>, tensor<1x2x5x1xf32>)
+  return %0#0 : tensor<1x2x5x4xf32>
+}

@@ -16,6 +16,25 @@ func.func @dot(%q: tensor<2x8x4xf32>, %k: tensor<2x8x4xf32>) -> tensor<2x8x8xf32
   return %0 : tensor<2x8x8xf32>
 }
 
+// So does one behind it; not where the product itself is read too.
+// CHECK-LABEL: func.func @scaled_dot
+// CHECK: %[[Y:.*]] = "graph.dot_general"(%arg0, %arg1)
+// CHECK-SAME: scale = 1.250000e-01
+// CHECK: %[[Z:.*]] = "graph.dot_general"(%arg0, %arg1)
+// CHECK-SAME: scale = 1.000000e+00
+// CHECK: %[[M:.*]] = graph.mul %[[Z]]
+// CHECK: return %[[Y]], %[[Z]], %[[M]]
+func.func @scaled_dot(%a: tensor<2x8x4xf32>, %b: tensor<2x4x8xf32>) -> (tensor<2x8x8xf32>, tensor<2x8x8xf32>, tensor<2x8x8xf32>) {
+  %two = graph.constant dense<2.0> : tensor<1x1xf32>
+  %quarter = graph.constant dense<0.25> : tensor<f32>
+  %0 = "graph.dot_general"(%a, %b) <{operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0>}> : (tensor<2x8x4xf32>, tensor<2x4x8xf32>) -> tensor<2x8x8xf32>
+  %1 = graph.mul %quarter, %0 : (tensor<f32>, tensor<2x8x8xf32>) -> tensor<2x8x8xf32>
+  %2 = graph.div %1, %two : (tensor<2x8x8xf32>, tensor<1x1xf32>) -> tensor<2x8x8xf32>
+  %3 = "graph.dot_general"(%a, %b) <{operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0>}> : (tensor<2x8x4xf32>, tensor<2x4x8xf32>) -> tensor<2x8x8xf32>
+  %4 = graph.mul %3, %quarter : (tensor<2x8x8xf32>, tensor<f32>) -> tensor<2x8x8xf32>
+  return %2, %3, %4 : tensor<2x8x8xf32>, tensor<2x8x8xf32>, tensor<2x8x8xf32>
+}
+
 // CHECK-LABEL: func.func @neutral
 // CHECK-SAME: (%[[X:.*]]: tensor<4xf32>)
 // CHECK-NEXT: return %[[X]]

@@ -42,10 +42,9 @@ PLIMSOLL_INLINE Pointer MaskOf(const Attention& attention, const AttentionPlace&
 PLIMSOLL_INLINE bool IsSum(float sum) { return sum > 0; }
 // The logarithm of the sum of a row's exponentials, of their largest's exponent and the sum of the others relative to
 // it: -infinity where all scores are.
-PLIMSOLL_INLINE void StoreStats(const Attention& attention, const AttentionPlace& place, int query, float largest,
-                                float total) {
+PLIMSOLL_INLINE void StoreStats(const Attention& attention, Pointer of_head, int query, float largest, float total) {
   const float stats = largest + Log(total);
-  Store(Element(place.stats, query * attention.stats_strides[2], kF32), kF32, 1, &stats);
+  Store(Element(of_head, query * attention.stats_strides[2], kF32), kF32, 1, &stats);
 }
 
 // Rows [first, first + kTile) of [count, size] to shared memory, rows of kStride; what is not there is 0.
@@ -156,7 +155,7 @@ PLIMSOLL_INLINE void TiledAttention(const Attention& attention, const Pointer* o
     }
   }
   if (query >= attention.queries) return;
-  if (attention.stats != kNone && lane == 0) StoreStats(attention, place, query, largest, total);
+  if (attention.stats != kNone && lane == 0) StoreStats(attention, place.stats, query, largest, total);
   const Pointer to = Element(place.to, query * attention.to[2], attention.destination_type);
   PLIMSOLL_UNROLL
   for (int i = 0; i < kSums; ++i) {

@@ -144,6 +144,7 @@ struct Recurrent {
 };
 
 // plan::Attention. Strides of q, k, v and the destination: batch, head, sequence, element.
+// Where keys_of_part < keys, the destination and the stats have parts * batch batches, batch b of part p at p * batch + b.
 struct Attention {
   int batch, heads, groups, queries, keys, size, value_size;  // q [batch, heads, queries, size], v [.., value_size]
   float scale;
@@ -153,7 +154,7 @@ struct Attention {
   int q_width, k_width, v_width, mask_width, to_width;  // neighbouring elements that one access takes
   int parts, columns;                    // blocks that share the value's columns, and how many one of them takes
   int row_width, row_lanes, row_chunks;  // few queries: elements of an access, lanes of a key, accesses of a lane
-  int unused;
+  int keys_of_part;                      // few queries: keys of a block; the last part may be shorter
   long long q[4], k[4], v[4], mask_strides[4], to[4], stats_strides[4];
 };
 

@@ -157,7 +157,7 @@ PLIMSOLL_INLINE void TensorAttention(const Attention& attention, const Pointer* 
   for (int r = 0; r < 2; ++r) {
     if (query + 8 * r >= attention.queries) continue;
     if (attention.stats != kNone && place.part == 0 && within == 0)
-      StoreStats(attention, place, query + 8 * r, largest[r] * (unit / kLog2OfE), total[r]);
+      StoreStats(attention, place.stats, query + 8 * r, largest[r] * (unit / kLog2OfE), total[r]);
     const Pointer to = Element(place.to, (query + 8 * r) * attention.to[2] + first_column * attention.to[3], type);
     const bool none = attention.zero_if_nan && !IsSum(total[r]);
     const float share = 1 / total[r];
