@@ -35,6 +35,28 @@ bool IsAttentionWorth(const plan::Attention& attention, const plan::Target& targ
   return architecture.ok() && *architecture >= 80 && size % 2 == 0 && value_size % 2 == 0;
 }
 
+// The gradient has a kernel for every shape that attention's kernels take; nothing else computes it.
+absl::Status CheckAttentionGradient(const plan::AttentionGradient& op) {
+  const plan::MemoryDesc* const tensors[] = {&op.q(),            &op.k(),          &op.v(),          &op.dst(),
+                                             &op.dst_gradient(), &op.q_gradient(), &op.k_gradient(), &op.v_gradient()};
+  for (const plan::MemoryDesc* tensor : tensors) {
+    if (tensor->dims_size() != 4) return absl::InvalidArgumentError("attention's operands have four dims");
+    if (!IsFloat(tensor->dtype()) || tensor->dtype() == plan::F64) {
+      return absl::UnimplementedError(
+          absl::StrCat("no generated kernel for attention's gradient in ", plan::DataType_Name(tensor->dtype())));
+    }
+    if (tensor->dims(3) > 256) {
+      return absl::UnimplementedError(absl::StrCat("no generated kernel for attention's gradient with ",
+                                                   tensor->dims(3), " elements a head: 256 are the most"));
+    }
+  }
+  if (op.has_mask() && (!IsFloat(op.mask().dtype()) || op.mask().dtype() == plan::F64)) {
+    return absl::UnimplementedError(absl::StrCat("no generated kernel for attention's gradient with a mask of ",
+                                                 plan::DataType_Name(op.mask().dtype())));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status CheckGenerated(const plan::LibraryOp& op, const plan::Target& target) {
@@ -51,6 +73,8 @@ absl::Status CheckGenerated(const plan::LibraryOp& op, const plan::Target& targe
     case plan::LibraryOp::kAttention:
       if (IsAttentionWorth(op.attention(), target)) return absl::OkStatus();
       return absl::UnimplementedError("products and a softmax are faster than one kernel");
+    case plan::LibraryOp::kAttentionGradient:
+      return CheckAttentionGradient(op.attention_gradient());
     case plan::LibraryOp::kRecurrent:
     case plan::LibraryOp::kPack:
       return absl::OkStatus();

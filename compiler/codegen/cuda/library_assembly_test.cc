@@ -43,11 +43,20 @@ std::string Convolution(const std::string& type, int64_t in, int64_t out, int64_
                       "] pads_end: [", pad, ", ", pad, "] groups: ", groups, " ", more, "}");
 }
 
-std::string Attention(const std::string& type, int64_t queries, int64_t size) {
-  return absl::StrCat(
-      "attention { ", Desc("q", type, {2, 16, queries, size}), Desc("k", type, {2, 4, 1024, size}),
-      Desc("v", type, {2, 4, 1024, size}), Desc("mask", size == 64 ? "F32" : type, {1, 1, queries, 1024}),
-      Desc("dst", type, {2, 16, queries, size}, {16 * queries * size, size, 16 * size, 1}), "scale: 0.125 }");
+std::string Attention(const std::string& type, int64_t queries, int64_t size, bool stats = false) {
+  return absl::StrCat("attention { ", Desc("q", type, {2, 16, queries, size}), Desc("k", type, {2, 4, 1024, size}),
+                      Desc("v", type, {2, 4, 1024, size}),
+                      Desc("mask", size == 64 ? "F32" : type, {1, 1, queries, 1024}),
+                      Desc("dst", type, {2, 16, queries, size}, {16 * queries * size, size, 16 * size, 1}),
+                      stats ? Desc("stats", "F32", {2, 16, queries, 1}) : "", "scale: 0.125 }");
+}
+std::string AttentionGradient(const std::string& type, int64_t size, bool masked) {
+  const std::vector<int64_t> q{2, 16, 1024, size}, k{2, 4, 1024, size};
+  return absl::StrCat("attention_gradient { ", Desc("q", type, q), Desc("k", type, k), Desc("v", type, k),
+                      masked ? Desc("mask", size == 64 ? "F32" : type, {1, 1, 1024, 1024}) : "", Desc("dst", type, q),
+                      Desc("stats", "F32", {2, 16, 1024, 1}), Desc("dst_gradient", type, q),
+                      Desc("q_gradient", type, q), Desc("k_gradient", type, k), Desc("v_gradient", type, k),
+                      "scale: 0.125 }");
 }
 
 // Every skeleton, the tiles and types that models take, post-ops of all weights.
@@ -75,7 +84,9 @@ std::vector<std::string> Representative() {
   }
   for (const char* type : {"F32", "F16", "BF16"})
     for (int64_t queries : {1, 1024})
-      for (int64_t size : {64, 80, 128, 256}) ops.push_back(Attention(type, queries, size));
+      for (int64_t size : {64, 80, 128, 256}) ops.push_back(Attention(type, queries, size, queries == 1024));
+  for (const char* type : {"F32", "F16", "BF16"})
+    for (int64_t size : {64, 80, 128, 256}) ops.push_back(AttentionGradient(type, size, size != 80));
   ops.push_back(Matmul("F8E4M3FN", 512, 512, 512));
   ops.push_back(Matmul("U8", 512, 512, 512,
                        "has_a_zero_point: true has_b_zero_point: true b_zero_point_per_column: true ", {}, "I32"));
@@ -130,6 +141,10 @@ class Assembled : public testing::TestWithParam<std::pair<const char*, const cha
 TEST_P(Assembled, LibraryOperationsWithoutSpills) { Check(Representative(), false); }
 TEST_P(Assembled, AttentionRoundedToTf32WithoutSpills) {
   Check({Attention("F32", 1024, 64), Attention("F32", 1024, 80), Attention("F32", 1024, 128)}, true);
+}
+TEST_P(Assembled, AttentionGradientRoundedToTf32WithoutSpills) {
+  Check({AttentionGradient("F32", 64, true), AttentionGradient("F32", 80, false), AttentionGradient("F32", 128, true)},
+        true);
 }
 INSTANTIATE_TEST_SUITE_P(Architectures, Assembled,
                          testing::Values(std::pair("sm_75", "sm_75"), std::pair("sm_80", "sm_80"),

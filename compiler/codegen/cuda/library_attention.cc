@@ -1,38 +1,15 @@
+#include "compiler/codegen/cuda/library_attention.h"
+
 #include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
-#include "compiler/codegen/cuda/library_kernel.h"
 #include "compiler/codegen/cuda/library_views.h"
 #include "runtime/library/generated.h"
 
 namespace plimsoll::codegen {
 namespace {
-
-// How many neighbours along the last dim one access of at most 16 bytes may take.
-int WidthOf(absl::Span<const int64_t> dims, absl::Span<const int64_t> strides, plan::DataType type, int most = 16) {
-  int width = 1;
-  auto fits = [&](int64_t next) {
-    return strides[3] == 1 && next <= most && next * BytesOf(type) <= 16 && dims[3] % next == 0 &&
-           strides[0] % next == 0 && strides[1] % next == 0 && strides[2] % next == 0;
-  };
-  while (fits(2 * width)) width *= 2;
-  return width;
-}
-
-// The type that tensor cores take the operands as: halves of one type that come in pairs, f32 too where it may be
-// rounded to TF32; empty: none.
-std::string TensorTypeOf(const device::Attention& attention, const CudaTarget& target) {
-  const int type = attention.q_type;
-  if (target.capability < 80 || type != attention.k_type || type != attention.v_type ||
-      std::min({attention.q_width, attention.k_width, attention.v_width}) < 2)
-    return "";
-  if (type == device::kF32 && target.tf32 && std::max(attention.size, attention.value_size) <= 128) return "tf32";
-  return type == device::kF16 ? "f16" : type == device::kBF16 ? "bf16" : "";
-}
-
-int64_t Tiles(int64_t count, int64_t size) { return (count + size - 1) / size; }
 
 // How a warp's lanes share a key, of which each has up to 256 / 32 elements.
 void ChooseRowAccess(device::Attention& attention) {
@@ -86,7 +63,26 @@ void ChooseKernel(device::Attention& attention, const CudaTarget& target, Librar
 
 }  // namespace
 
-absl::StatusOr<LibraryKernel> PlanAttention(const plan::Attention& op, const CudaTarget& target) {
+int WidthOf(absl::Span<const int64_t> dims, absl::Span<const int64_t> strides, plan::DataType type, int most) {
+  int width = 1;
+  auto fits = [&](int64_t next) {
+    return strides[3] == 1 && next <= most && next * BytesOf(type) <= 16 && dims[3] % next == 0 &&
+           strides[0] % next == 0 && strides[1] % next == 0 && strides[2] % next == 0;
+  };
+  while (fits(2 * width)) width *= 2;
+  return width;
+}
+
+std::string TensorTypeOf(const device::Attention& attention, const CudaTarget& target) {
+  const int type = attention.q_type;
+  if (target.capability < 80 || type != attention.k_type || type != attention.v_type ||
+      std::min({attention.q_width, attention.k_width, attention.v_width}) < 2)
+    return "";
+  if (type == device::kF32 && target.tf32 && std::max(attention.size, attention.value_size) <= 128) return "tf32";
+  return type == device::kF16 ? "f16" : type == device::kBF16 ? "bf16" : "";
+}
+
+absl::StatusOr<device::Attention> DescribeAttention(const plan::Attention& op) {
   auto q = TensorOf(op.q()), k = TensorOf(op.k()), v = TensorOf(op.v()), dst = TensorOf(op.dst());
   for (const auto* tensor : {&q, &k, &v, &dst}) {
     if (!tensor->ok()) return tensor->status();
@@ -122,24 +118,14 @@ absl::StatusOr<LibraryKernel> PlanAttention(const plan::Attention& op, const Cud
     attention.mask = attention.destination++;
     attention.mask_type = static_cast<int>(mask->dtype);
   }
-  LibraryKernel kernel;
-  kernel.skeleton = "attention";
-  kernel.operands = attention.destination + 1;
-  kernel.read_only = (uint64_t{1} << attention.destination) - 1;
-  int64_t statistics = 0;
   if (op.has_stats()) {
     auto stats = TensorOf(op.stats());
     if (!stats.ok()) return stats.status();
     if (stats->dtype != plan::F32 || stats->dims != std::vector<int64_t>{batches, heads, queries, 1})
       return absl::InvalidArgumentError("attention's stats are one f32 a row of the scores");
-    attention.stats = kernel.operands++;
+    attention.stats = attention.destination + 1;
     std::copy(stats->strides.begin(), stats->strides.end(), attention.stats_strides);
-    statistics = stats->elements();
   }
-  if (dst->elements() == 0 && statistics == 0) return kernel;
-  if (size > 256 || value_size > 256)
-    return absl::UnimplementedError(
-        absl::StrCat("attention with ", std::max(size, value_size), " elements a head: 256 are the most"));
   attention.batch = static_cast<int>(batch);
   attention.heads = static_cast<int>(heads);
   attention.groups = static_cast<int>(groups);
@@ -167,10 +153,30 @@ absl::StatusOr<LibraryKernel> PlanAttention(const plan::Attention& op, const Cud
     attention.mask_strides[i] = mask_strides[i];
     attention.to[i] = dst->strides[i];
   }
-  if (static_cast<double>(batches) * static_cast<double>(heads) * static_cast<double>(queries) >= 2e9)
+  return attention;
+}
+
+absl::Status CheckHeadSizes(const device::Attention& attention) {
+  const int most = std::max(attention.size, attention.value_size);
+  if (most <= 256) return absl::OkStatus();
+  return absl::UnimplementedError(absl::StrCat("attention with ", most, " elements a head: 256 are the most"));
+}
+
+absl::StatusOr<LibraryKernel> PlanAttention(const plan::Attention& op, const CudaTarget& target) {
+  auto attention = DescribeAttention(op);
+  if (!attention.ok()) return attention.status();
+  LibraryKernel kernel;
+  kernel.skeleton = "attention";
+  kernel.operands = attention->destination + (op.has_stats() ? 2 : 1);
+  kernel.read_only = (uint64_t{1} << attention->destination) - 1;
+  const bool no_rows = attention->batch == 0 || attention->heads == 0 || attention->queries == 0;
+  if (no_rows || (attention->value_size == 0 && !op.has_stats())) return kernel;
+  if (absl::Status fits = CheckHeadSizes(*attention); !fits.ok()) return fits;
+  const auto parts = static_cast<double>(Tiles(attention->keys, attention->keys_of_part));
+  if (parts * attention->batch * attention->heads * attention->queries >= 2e9)
     return absl::UnimplementedError("a grid of more than 2^31 blocks");
-  ChooseKernel(attention, target, kernel);
-  kernel.description.assign(reinterpret_cast<const char*>(&attention), sizeof(attention));
+  ChooseKernel(*attention, target, kernel);
+  kernel.description.assign(reinterpret_cast<const char*>(&*attention), sizeof(*attention));
   return kernel;
 }
 

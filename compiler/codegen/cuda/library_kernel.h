@@ -39,6 +39,7 @@ absl::StatusOr<LibraryKernel> PlanPool(const plan::Pool& op, const CudaTarget& t
 absl::StatusOr<LibraryKernel> PlanRecurrent(const plan::Recurrent& op, const CudaTarget& target);
 absl::StatusOr<LibraryKernel> PlanPack(const plan::Pack& op, const CudaTarget& target);
 absl::StatusOr<LibraryKernel> PlanAttention(const plan::Attention& op, const CudaTarget& target);
+absl::StatusOr<LibraryKernel> PlanAttentionGradient(const plan::AttentionGradient& op, const CudaTarget& target);
 // A convolution's bias with the destination's rank but for the batch.
 absl::StatusOr<plan::MemoryDesc> ChannelBias(const plan::Convolution& op);
 

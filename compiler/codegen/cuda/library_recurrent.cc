@@ -127,6 +127,8 @@ absl::StatusOr<LibraryKernel> PlanLibraryKernel(const plan::LibraryOp& op, const
       return PlanRecurrent(op.recurrent(), target);
     case plan::LibraryOp::kAttention:
       return PlanAttention(op.attention(), target);
+    case plan::LibraryOp::kAttentionGradient:
+      return PlanAttentionGradient(op.attention_gradient(), target);
     case plan::LibraryOp::kPack:
       return PlanPack(op.pack(), target);
     default:

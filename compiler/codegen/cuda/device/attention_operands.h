@@ -19,6 +19,20 @@ struct HalfOperands {
   static PLIMSOLL_INLINE void LoadPair(Pointer from, uint32_t* words) {
     words[0] = *reinterpret_cast<PLIMSOLL_GLOBAL const uint32_t*>(from);
   }
+  // A pair in shared memory.
+  static PLIMSOLL_INLINE void ReadPair(const PLIMSOLL_SHARED Type* from, float* values) {
+    const uint32_t word = *reinterpret_cast<const PLIMSOLL_SHARED uint32_t*>(from);
+    values[0] = FromBits<float>(word & 0xffff, kType);
+    values[1] = FromBits<float>(word >> 16, kType);
+  }
+  // Rows [row, row + 16) of a tile, their elements [inner, inner + 16), as AddScores takes a query's.
+  static PLIMSOLL_INLINE void ReadRows(const PLIMSOLL_SHARED Type* tile, int stride, int row, int inner,
+                                       uint32_t (*words)[kPairWords]) {
+    uint32_t fragment[4];
+    LoadFragment<false, false>(tile, stride, row, inner, fragment);
+    PLIMSOLL_UNROLL
+    for (int i = 0; i < 4; ++i) words[i][0] = fragment[i];
+  }
   static PLIMSOLL_INLINE void StorePair(Pointer to, const float* values) {
     *reinterpret_cast<PLIMSOLL_GLOBAL uint32_t*>(to) = PackHalves<kBfloat>(values[0], values[1]);
   }
@@ -61,6 +75,23 @@ struct Tf32Operands {
     Load(from, kF32, 2, values);
     PLIMSOLL_UNROLL
     for (int i = 0; i < 2; ++i) words[i] = RoundToTf32(values[i]);
+  }
+  static PLIMSOLL_INLINE void ReadPair(const PLIMSOLL_SHARED Type* from, float* values) {
+    typedef float Two __attribute__((ext_vector_type(2)));
+    const Two pair = *reinterpret_cast<const PLIMSOLL_SHARED Two*>(from);
+    values[0] = pair.x;
+    values[1] = pair.y;
+  }
+  static PLIMSOLL_INLINE void ReadRows(const PLIMSOLL_SHARED Type* tile, int stride, int row, int inner,
+                                       uint32_t (*words)[kPairWords]) {
+    const int lane = ThreadNumber() % 32;
+    PLIMSOLL_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      float values[2];
+      ReadPair(tile + (row + i % 2 * 8 + lane / 4) * stride + inner + i / 2 * 8 + lane % 4 * 2, values);
+      PLIMSOLL_UNROLL
+      for (int w = 0; w < 2; ++w) words[i][w] = RoundToTf32(values[w]);
+    }
   }
   static PLIMSOLL_INLINE void StorePair(Pointer to, const float* values) { Store(to, kF32, 2, values); }
   static PLIMSOLL_INLINE void AddScores(const uint32_t (*query)[kPairWords], const PLIMSOLL_SHARED Type* tile,

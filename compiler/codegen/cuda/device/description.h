@@ -158,6 +158,21 @@ struct Attention {
   long long q[4], k[4], v[4], mask_strides[4], to[4], stats_strides[4];
 };
 
+// plan::AttentionGradient. `attention`: what it is the gradient of, its operands being numbered as the gradient's are.
+struct AttentionGradient {
+  struct Tensor {
+    int operand, type;
+    int width;  // neighbouring elements that one access takes
+    int unused;
+    long long strides[4];
+  };
+  Attention attention;
+  Tensor given;    // the gradient by the destination
+  Tensor q, k, v;  // the gradients by these
+  int key_blocks;  // the blocks [0, key_blocks) have rows of k and v, those behind them rows of q
+  int unused;
+};
+
 // destination = source, element by element, of any strides. `size`: bytes of an element.
 struct Copy {
   Axis elements;

@@ -16,13 +16,13 @@ PLIMSOLL_INLINE float Exp2(float x) { return __nvvm_ex2_approx_ftz_f(x); }
 
 // Begins to copy rows [first, first + kTile) of [count, size] to shared memory, rows of kStride; what is not there is
 // 0, to a multiple of 16 columns.
-template <int kThreads, int kTile, int kStride, typename Type>
+// `kUnroll`: copies at a time, of which each wants registers for its addresses.
+template <int kThreads, int kTile, int kStride, int kUnroll = 64, typename Type>
 PLIMSOLL_INLINE void BeginRows(Pointer base, const long long* strides, int width, int first, int count, int columns,
                                int size, PLIMSOLL_SHARED Type* to) {
   constexpr int kBytes = sizeof(Type);
   const int groups = columns / width;
-  PLIMSOLL_UNROLL
-  for (int i = 0; i < (kTile * groups + kThreads - 1) / kThreads; ++i) {
+  _Pragma("clang loop unroll_count(kUnroll)") for (int i = 0; i < (kTile * groups + kThreads - 1) / kThreads; ++i) {
     const int number = ThreadNumber() + i * kThreads, row = number / groups, column = number % groups * width;
     if (number >= kTile * groups) continue;
     const bool there = first + row < count && column < size;
