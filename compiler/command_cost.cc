@@ -16,15 +16,20 @@ const plan::MemoryDesc* ResultOf(const plan::LibraryOp& op) {
   if (op.has_matmul()) return &op.matmul().dst();
   if (op.has_convolution()) return &op.convolution().dst();
   if (op.has_pool()) return &op.pool().dst();
+  if (op.has_attention()) return &op.attention().dst();
+  if (op.has_attention_gradient()) return &op.attention_gradient().dst();
   return nullptr;
 }
 
+// Of tensor cores for products of type `type`, where there are such; else of f32 without.
+double RateOf(const std::string& type, const hardware::Gpu& gpu) {
+  const double tensor = type.empty() ? 0 : hardware::RateOf(gpu, hardware::Rate::TENSOR, type);
+  return tensor > 0 ? tensor : hardware::RateOf(gpu, hardware::Rate::VECTOR, "f32");
+}
 double RateOf(const plan::LibraryOp& op, const hardware::Gpu& gpu) {
   const plan::MemoryDesc* result = ResultOf(op);
   const plan::DataType type = result == nullptr ? plan::F32 : result->dtype();
-  const std::string name = type == plan::BF16 ? "bf16" : type == plan::F16 ? "f16" : op.tf32() ? "tf32" : "";
-  const double tensor = name.empty() ? 0 : hardware::RateOf(gpu, hardware::Rate::TENSOR, name);
-  return tensor > 0 ? tensor : hardware::RateOf(gpu, hardware::Rate::VECTOR, "f32");
+  return RateOf(type == plan::BF16 ? "bf16" : type == plan::F16 ? "f16" : op.tf32() ? "tf32" : "", gpu);
 }
 
 }  // namespace
@@ -39,12 +44,12 @@ const hardware::Gpu& RepresentativeGpu(const plan::Target& target) {
   return otherwise != nullptr ? *otherwise : hardware::Catalogue().front();
 }
 
-CommandCost CostOf(const plan::Command& command, const hardware::Gpu& gpu) {
+CommandCost CostOf(const plan::Command& command, const hardware::Gpu& gpu, const CudaKernels::Kernel* kernel) {
   CommandCost cost;
   double bytes = 0;
   for (const plan::Operand& operand : command.operands()) bytes += static_cast<double>(operand.length());
   const double multiprocessors = gpu.multiprocessors().value();
-  double rate = hardware::RateOf(gpu, hardware::Rate::VECTOR, "f32");
+  double rate = hardware::RateOf(gpu, hardware::Rate::VECTOR, "f32"), flops = command.flops();
   if (command.has_library_call()) {
     const plan::LibraryOp& op = command.library_call().op();
     rate = RateOf(op, gpu);
@@ -60,10 +65,17 @@ CommandCost CostOf(const plan::Command& command, const hardware::Gpu& gpu) {
       for (int64_t size : *sizes) threads *= static_cast<double>(size);
     }
     cost.share = threads / (kThreads * multiprocessors);
+    if (kernel != nullptr) {
+      flops *= kernel->repetition;
+      rate = RateOf(kernel->tensor_type, gpu);
+      // Fewer threads keep tensor cores busy.
+      if (!kernel->tensor_type.empty())
+        cost.share = static_cast<double>(kernel->blocks) / (kernel->blocks_of_multiprocessor * multiprocessors);
+    }
   }
   cost.share = std::clamp(cost.share, 1 / multiprocessors, 1.0);
   // What keeps a part of the multiprocessors busy has that part of the rates.
-  cost.seconds = kLaunchSeconds + std::max(command.flops() / rate, bytes / gpu.memory_bandwidth().value()) / cost.share;
+  cost.seconds = kLaunchSeconds + std::max(flops / rate, bytes / gpu.memory_bandwidth().value()) / cost.share;
   return cost;
 }
 

@@ -248,7 +248,13 @@ absl::StatusOr<Compiled> Compile(const std::string& model_path, const Options& o
   compiled.report.seconds["checkpoint"] = stopwatch.Lap();
   if (is_cuda && options.streams > 1) {
     const hardware::Gpu& gpu = RepresentativeGpu(target->plan);
-    AssignStreams(best->contents.plan, [&](const plan::Command& command) { return CostOf(command, gpu); },
+    std::map<std::string, const CudaKernels::Kernel*> made;
+    for (const CudaKernels::Kernel& kernel : compiled.cuda.kernels) made[kernel.symbol] = &kernel;
+    const auto cost = [&](const plan::Command& command) {
+      const auto kernel = made.find(command.launch().symbol());
+      return CostOf(command, gpu, kernel == made.end() ? nullptr : kernel->second);
+    };
+    AssignStreams(best->contents.plan, cost,
                   {.most_streams = std::min(options.streams, 16)});
   }
   compiled.artefact = std::move(best->contents);

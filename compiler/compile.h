@@ -59,6 +59,9 @@ struct CudaKernels {
     int64_t blocks = 0;
     int threads = 0;
     std::vector<std::string> skeletons;                    // of the parts of its grid: "map", "row", ...
+    std::string tensor_type;                               // of tensor cores' products: "f16", ...; empty: none
+    int blocks_of_multiprocessor = 0;                      // with tensor cores
+    double repetition = 1;                                 // arithmetic for one of the operation's
     int64_t uses = 0;                                      // operations that share it
     int64_t work_bytes = 0;                                // read and written once by all of them
     int registers = 0;                                     // these four as ptxas says, where there is one

@@ -29,6 +29,9 @@ CudaKernels::Kernel& CudaMaker::Count(const codegen::CudaKernel& kernel) {
     added.blocks = kernel.blocks;
     added.threads = kernel.threads;
     added.skeletons = kernel.skeletons;
+    added.tensor_type = kernel.tensor_type;
+    added.blocks_of_multiprocessor = kernel.blocks_of_multiprocessor;
+    added.repetition = kernel.repetition;
   }
   ++made_.kernels[at->second].uses;
   return made_.kernels[at->second];

@@ -87,6 +87,9 @@ absl::StatusOr<CudaKernel> CudaKernelCompiler::AddLibrary(const plan::LibraryOp&
   kernel.blocks = plan->blocks;
   kernel.threads = plan->threads;
   kernel.skeletons = {plan->skeleton};
+  kernel.tensor_type = plan->tensor_type;
+  kernel.blocks_of_multiprocessor = plan->blocks_of_multiprocessor;
+  kernel.repetition = plan->repetition;
   if (kernel.blocks > 0)
     EmitLibraryKernel(State::ModuleFor(state_->library_units, state_->library_emitted++), kernel.symbol, *plan);
   state_->kernels.emplace(key, kernel);

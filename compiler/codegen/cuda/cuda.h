@@ -50,6 +50,12 @@ struct CudaKernel {
   int threads = 0;                     // of a block
   std::vector<std::string> skeletons;  // one for each part of the grid: "map", "transpose", "row", "column",
                                        // "serial"; of a library operation "matmul", "convolution", ...
+  // How it computes a library operation, for estimates. The type of tensor cores' products: "f16", "bf16", "tf32"; empty:
+  // they are not used. Then: blocks that share a multiprocessor, and the arithmetic that is done for one of the
+  // operation's, more than 1 where something is computed again.
+  std::string tensor_type;
+  int blocks_of_multiprocessor = 0;
+  double repetition = 1;
 };
 
 struct CudaCode {

@@ -50,6 +50,9 @@ void ChooseKernel(device::Attention& attention, const CudaTarget& target, Librar
   }
   if (const std::string type = TensorTypeOf(attention, target); !type.empty()) {
     kernel.blocks_of_multiprocessor = ShareColumns(attention, target);
+    kernel.tensor_type = type;
+    kernel.repetition = static_cast<double>(attention.parts * attention.size + attention.value_size) /
+                        (attention.size + attention.value_size);
     tile = 64;
     kernel.threads = 128;
     const int padded = most_size <= 64 ? 64 : most_size <= 128 ? 128 : 256;

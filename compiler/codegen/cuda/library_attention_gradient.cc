@@ -58,9 +58,13 @@ void ChooseKernel(device::AttentionGradient& gradient, const CudaTarget& target,
     shares = narrow ? 2 : 1;
     kernel.threads = static_cast<int>(2 * rows);
     kernel.blocks_of_multiprocessor = narrow ? 4 : 2;
+    kernel.tensor_type = type;
   } else {
     kernel.function = absl::StrCat("attention_gradient", rows);
   }
+  // Of the products of queries and keys, five would do; the scores and their weights' gradients are computed again.
+  const double of_size = attention.size, of_value = attention.value_size;
+  kernel.repetition = ((3 + shares) * of_size + 3 * of_value) / (3 * of_size + 2 * of_value);
   const int64_t of_keys = shares * attention.batch * attention.groups * Tiles(attention.keys, rows);
   gradient.key_blocks = static_cast<int>(of_keys);
   kernel.blocks = of_keys + int64_t{attention.batch} * attention.heads * Tiles(attention.queries, rows);

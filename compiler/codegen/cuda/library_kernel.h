@@ -26,6 +26,8 @@ struct LibraryKernel {
   int64_t blocks = 0;
   int threads = 256;
   int blocks_of_multiprocessor = 2;  // as many must fit: bounds the registers
+  std::string tensor_type;           // of the products of tensor cores; empty: they are not used
+  double repetition = 1;             // arithmetic for one of the operation's
   int most_width = 4;                // neighbouring elements of the destination that one access may take
 };
 

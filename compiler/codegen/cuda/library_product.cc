@@ -129,10 +129,14 @@ std::string ChooseTile(device::Product& product, const std::string& sum, const C
     size = tile.size;
     kernel.blocks = blocks;
   }
-  if (tensor) return absl::StrCat("tensor", size, product.left.type == device::kF16 ? "_f16" : "_bf16");
+  if (tensor) {
+    kernel.tensor_type = product.left.type == device::kF16 ? "f16" : "bf16";
+    return absl::StrCat("tensor", size, "_", kernel.tensor_type);
+  }
   ChooseAccess(product.left, product, product.rows, 4, 4);
   ChooseAccess(product.right, product, product.columns, 4, 4);
-  // 128 registers, of which two blocks leave no more, are enough for plain matrices of f32 whose results are stored in fours.
+  // 128 registers, of which two blocks leave no more, are enough for plain matrices of f32 whose results are stored in
+  // fours.
   const bool plain = product.left.type == device::kF32 && product.right.type == device::kF32 &&
                      product.left.windows + product.right.windows == 0 && product.columns.count % 4 == 0;
   if ((size == 128 && !plain) || sum == "u64") kernel.blocks_of_multiprocessor = 1;
