@@ -5,13 +5,11 @@
 #include <vector>
 
 #include "runtime/library/cudnn/testing/emulated_convolution.h"
+#include "runtime/library/cudnn/testing/emulation_state.h"
 
 namespace plimsoll::runtime::cudnn {
 
-// The library's own structures, opaque to its users.
-struct HandleStruct {
-  void* stream = nullptr;
-};
+// The older interface's own structure, opaque to its users.
 struct ActivationStruct {
   int mode = -1;
 };
@@ -19,15 +17,8 @@ struct ActivationStruct {
 namespace {
 
 EmulatedCudnn* state = nullptr;
-nvidia::LiveObjects& Live() {
-  static auto& live = *new nvidia::LiveObjects;
-  return live;
-}
-
-int Fail(const char* why, int status = kBadParam) {
-  state->last_error = why;
-  return status;
-}
+using emulated::Fail;
+using emulated::Live;
 
 template <typename T>
 int Make(T** out) {
@@ -59,7 +50,7 @@ int64_t Span(const TensorStruct& tensor) {
 }
 
 size_t GetVersion() { return 91900; }
-const char* GetErrorString(int status) { return status == kSuccess ? "success" : state->last_error; }
+const char* GetErrorString(int status) { return status == kSuccess ? "success" : state->last_error.c_str(); }
 int Create(Handle* handle) { return Make(handle); }
 int Destroy(Handle handle) { return Drop(handle); }
 int SetStream(Handle handle, void* stream) {
@@ -365,6 +356,27 @@ int AddTensor(Handle handle, const void* alpha, TensorDescriptor a_desc, const v
 
 }  // namespace
 
+namespace emulated {
+
+EmulatedCudnn& State() { return *state; }
+
+nvidia::LiveObjects& Live() {
+  static auto& live = *new nvidia::LiveObjects;
+  return live;
+}
+nvidia::LiveObjects& LiveDescriptors() {
+  static auto& live = *new nvidia::LiveObjects;
+  return live;
+}
+
+int Fail(std::string why, int status) {
+  state->last_error = std::move(why);
+  return status;
+}
+int Report(const Outcome& outcome) { return outcome.ok() ? int{kSuccess} : Fail(outcome.why, outcome.status); }
+
+}  // namespace emulated
+
 const Api* Emulate(EmulatedCudnn* configuration) {
   static const Api api = [] {
     Api table = {};
@@ -395,6 +407,7 @@ const Api* Emulate(EmulatedCudnn* configuration) {
     table.GetBackwardDataWorkspaceSize = GetBackwardDataWorkspaceSize;
     table.BackwardData = BackwardData;
     table.AddTensor = AddTensor;
+    emulated::AddBackend(table);
     return table;
   }();
   state = configuration;
