@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/library/cudnn/prepared_graph.h"
 #include "runtime/library/nvidia/address.h"
 #include "runtime/library/nvidia/description.h"
 
@@ -80,11 +81,9 @@ Dims WithTwo(Dims dims) {
   if (dims.size() == 3) dims.insert(dims.begin() + 2, 1);
   return dims;
 }
-std::vector<int> Ints(const Dims& values) { return {values.begin(), values.end()}; }
-
 Layer::Tensor TensorOf(const Dims& dims, bool channels_last, int operand) {
   const Dims two = WithTwo(dims);
-  return {operand, Ints(two), Ints(DenseStrides(two, Order(two.size(), channels_last)))};
+  return {operand, two, DenseStrides(two, Order(two.size(), channels_last))};
 }
 
 absl::Status CheckTypes(const plan::Convolution& op, int architecture) {
@@ -111,12 +110,11 @@ absl::Status CheckSizes(const Dims& x, const Dims& y, const Dims& w, int64_t gro
   }
   for (size_t i = 2; i < x.size(); ++i) {
     const __int128 range = static_cast<__int128>(w[i] - 1) * geometry.dilations[i - 2] + 1;
-    const __int128 padded = x[i] + static_cast<__int128>(2) * geometry.pads_begin[i - 2];
+    const __int128 padded = static_cast<__int128>(x[i]) + geometry.pads_begin[i - 2] + geometry.pads_end[i - 2];
     const __int128 size = padded < range ? 0 : (padded - range) / geometry.strides[i - 2] + 1;
     if (size != y[i]) {
       return absl::UnimplementedError(absl::StrCat("pads of ", geometry.pads_begin[i - 2], " and ",
-                                                   geometry.pads_end[i - 2], " for ", x[i], " elements to ", y[i],
-                                                   ": cuDNN pads both ends alike"));
+                                                   geometry.pads_end[i - 2], " for ", x[i], " elements to ", y[i]));
     }
   }
   return absl::OkStatus();
@@ -135,9 +133,9 @@ absl::Status SetEpilogue(const plan::Convolution& op, Layer& layer) {
   const int dst_operand = 2 + (op.has_bias() ? 1 : 0) + (has_operand ? 1 : 0);
   layer.addend_operand = has_operand ? dst_operand - 1 : layer.addend == Layer::Addend::kDestination ? dst_operand : -1;
   layer.operands = dst_operand + 1;
-  if (layer.is_transposed && !op.post_ops().empty())
+  if (layer.is_transposed && (op.has_bias() || !op.post_ops().empty()))
     return absl::UnimplementedError("cuDNN's transposed convolution is alone");
-  if (!layer.is_fused() && (layer.has_relu || has_operand)) {
+  if (!op.has_bias() && (layer.has_relu || has_operand)) {
     return absl::UnimplementedError("cuDNN computes relu and residuals beside a bias only");
   }
   if (has_operand) {
@@ -155,7 +153,7 @@ absl::Status SetEpilogue(const plan::Convolution& op, Layer& layer) {
 
 // Where the weights' channels lie, given where the data's do.
 absl::Status SetWeights(const View& view, Layer& layer) {
-  layer.weights_dims = Ints(WithTwo(view.dims));
+  layer.weights = TensorOf(view.dims, layer.channels_last, 1);
   if (IsDense(view, layer.channels_last)) return absl::OkStatus();
   if (!layer.channels_last)
     return absl::UnimplementedError("weights that are not dense, beside channels that come first");
@@ -167,11 +165,10 @@ absl::Status SetWeights(const View& view, Layer& layer) {
 
 int64_t WorkspaceCap(const Layer& layer) {
   constexpr int64_t kMiB = int64_t{1} << 20, kGranule = int64_t{64} << 10, kMostParts = 32, kPartialSumBytes = 4;
-  auto count = [](const std::vector<int>& dims) { return Count(Dims(dims.begin(), dims.end())); };
-  int64_t bytes = std::min(8 * kMiB, count(layer.destination().dims) * kMostParts * kPartialSumBytes);
+  int64_t bytes = std::min(8 * kMiB, Count(layer.destination().dims) * kMostParts * kPartialSumBytes);
   if (!layer.channels_last) {
     bytes +=
-        (count(layer.x.dims) + count(layer.y.dims) + count(layer.weights_dims)) * nvidia::ElementBytes(layer.dtype);
+        (Count(layer.x.dims) + Count(layer.y.dims) + Count(layer.weights.dims)) * nvidia::ElementBytes(layer.dtype);
   }
   return std::min(64 * kMiB, (bytes + kGranule - 1) / kGranule * kGranule) + kWorkspaceAlignment -
          nvidia::kOperandAlignment;
@@ -224,19 +221,17 @@ absl::StatusOr<Layer> LayerOf(const plan::LibraryOp& library_op, const plan::Tar
     if (!IsDense(*src, true) || !IsDense(*dst, true)) {
       return absl::UnimplementedError("source and destination are not dense in one layout, channels first or last");
     }
-    if (spatial == 3) return absl::UnimplementedError("three spatial dimensions with channels last");
     layer.channels_last = true;
   }
   if (absl::Status status = SetWeights(*weights, layer); !status.ok()) return status;
   layer.x = TensorOf(x, layer.channels_last, layer.is_transposed ? layer.operands - 1 : 0);
   layer.y = TensorOf(y, layer.channels_last, layer.is_transposed ? 0 : layer.operands - 1);
-  layer.groups = static_cast<int>(op.groups());
-  layer.pads = Ints(geometry->pads_begin), layer.strides = Ints(geometry->strides);
-  layer.dilations = Ints(geometry->dilations);
+  layer.groups = op.groups();
+  layer.pads_begin = geometry->pads_begin, layer.pads_end = geometry->pads_end;
+  layer.strides = geometry->strides, layer.dilations = geometry->dilations;
   if (spatial == 1) {
-    layer.pads.insert(layer.pads.begin(), 0);
-    layer.strides.insert(layer.strides.begin(), 1);
-    layer.dilations.insert(layer.dilations.begin(), 1);
+    for (Dims* pads : {&layer.pads_begin, &layer.pads_end}) pads->insert(pads->begin(), 0);
+    for (Dims* steps : {&layer.strides, &layer.dilations}) steps->insert(steps->begin(), 1);
   }
   layer.workspace_bytes = WorkspaceCap(layer);
   return layer;

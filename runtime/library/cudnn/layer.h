@@ -15,8 +15,8 @@ namespace plimsoll::runtime::cudnn {
 // the gradient by the data of that convolution: the plan's src is its y, the plan's dst its x.
 struct Layer {
   struct Tensor {
-    int operand = 0;                 // index in the operation's order
-    std::vector<int> dims, strides;  // [N, C, spatial...], in elements
+    int operand = 0;                     // index in the operation's order
+    std::vector<int64_t> dims, strides;  // [N, C, spatial...], in elements
   };
   enum class Addend { kNone, kDestination, kOperand };
 
@@ -24,10 +24,9 @@ struct Layer {
   bool is_transposed = false;
   bool channels_last = false;  // of x, y and w
   Tensor x, y;
-  int weights_operand = 1;
-  std::vector<int> weights_dims;  // [K, C / groups, spatial...]; dense, or dense [K, spatial..., C / groups]
-  std::vector<int> pads, strides, dilations;  // spatial; the same pad at both ends
-  int groups = 1;
+  Tensor weights;  // [K, C / groups, spatial...]; dense, or dense [K, spatial..., C / groups]
+  std::vector<int64_t> pads_begin, pads_end, strides, dilations;  // spatial
+  int64_t groups = 1;
   int bias_operand = -1;  // one element a channel of the destination
   Addend addend = Addend::kNone;
   int addend_operand = -1;  // of the destination's layout
@@ -40,19 +39,15 @@ struct Layer {
   // library then wants operand 1 packed.
   int64_t wanted_packed_bytes = 0;
 
-  // One call with a bias, an addend and an activation; else the product alone.
-  bool is_fused() const { return !is_transposed && bias_operand >= 0; }
   const Tensor& destination() const { return is_transposed ? x : y; }
 };
 
-// kUnimplemented for what the library cannot do in one call (two for a transposed one with a bias), kInvalidArgument
-// where the description contradicts itself.
+// kUnimplemented for what the library has no engine for on some architecture (deviceless_test.cc asks it), and for what
+// only its run-time compiler takes. kInvalidArgument where the description contradicts itself.
 absl::StatusOr<Layer> LayerOf(const plan::LibraryOp& op, const plan::Target& target);
 
 // Most bytes of workspace that a convolution may take: one copy of each operand where the channels come first (kernels
 // for tensor cores put them last), and 32 partial sums an element of the result, up to 8 MiB; 64 MiB in all.
 int64_t WorkspaceCap(const Layer& layer);
-
-inline constexpr int64_t kWorkspaceAlignment = 256;
 
 }  // namespace plimsoll::runtime::cudnn

@@ -32,11 +32,11 @@ Layer Taken(const plan::LibraryOp& op, const char* architecture = "sm_80") {
 
 TEST(LayerTest, OneSpatialDimBecomesTwo) {
   const Layer layer = Taken(Convolution({2, 4, 9}, {6, 4, 3}, {2, 6, 7}));
-  EXPECT_EQ(layer.x.dims, (std::vector<int>{2, 4, 1, 9}));
-  EXPECT_EQ(layer.x.strides, (std::vector<int>{36, 9, 9, 1}));
-  EXPECT_EQ(layer.weights_dims, (std::vector<int>{6, 4, 1, 3}));
-  EXPECT_EQ(layer.pads, (std::vector<int>{0, 0}));
-  EXPECT_EQ(layer.strides, (std::vector<int>{1, 1}));
+  EXPECT_EQ(layer.x.dims, (Dims{2, 4, 1, 9}));
+  EXPECT_EQ(layer.x.strides, (Dims{36, 9, 9, 1}));
+  EXPECT_EQ(layer.weights.dims, (Dims{6, 4, 1, 3}));
+  EXPECT_EQ(layer.pads_end, (Dims{0, 0}));
+  EXPECT_EQ(layer.strides, (Dims{1, 1}));
 }
 
 TEST(LayerTest, TransposedIsTheGradientByTheData) {
@@ -46,11 +46,13 @@ TEST(LayerTest, TransposedIsTheGradientByTheData) {
   const Layer layer = Taken(op);
   EXPECT_EQ(layer.y.operand, 0);
   EXPECT_EQ(layer.x.operand, 2);
-  EXPECT_EQ(layer.x.dims, (std::vector<int>{1, 6, 10, 10}));
+  EXPECT_EQ(layer.x.dims, (Dims{1, 6, 10, 10}));
   EXPECT_EQ(layer.destination().dims, layer.x.dims);
+  SetDesc(op.mutable_convolution()->mutable_bias(), plan::F32, {6});
+  EXPECT_EQ(LayerOf(op, CudaTarget()).status().code(), absl::StatusCode::kUnimplemented);
 }
 
-TEST(LayerTest, PadsAtTheEndCountOnlyWhereAWindowReachesThem) {
+TEST(LayerTest, PadsMayDiffer) {
   plan::LibraryOp op = Convolution({1, 4, 8, 8}, {4, 4, 3, 3}, {1, 4, 4, 4});
   for (int i = 0; i < 2; ++i) {
     op.mutable_convolution()->add_strides(2);
@@ -63,6 +65,8 @@ TEST(LayerTest, PadsAtTheEndCountOnlyWhereAWindowReachesThem) {
     op.mutable_convolution()->set_pads_begin(i, 0);
     op.mutable_convolution()->set_pads_end(i, 1);
   }
+  EXPECT_EQ(Taken(op).pads_end, (Dims{1, 1}));
+  for (int i = 0; i < 2; ++i) op.mutable_convolution()->set_pads_end(i, 3);  // of which comes one element more
   EXPECT_EQ(LayerOf(op, CudaTarget()).status().code(), absl::StatusCode::kUnimplemented);
   EXPECT_EQ(LibraryFor(op, CudaTarget()), "");
 }

@@ -77,7 +77,11 @@ bool IsPrecompiled(const Graph& graph) {
   if (operations.size() == 1) return true;
   if (operations[0].kind != DescriptorType::kConvolutionForward || !IsChain(graph)) return false;
   size_t next = 1;
-  if (operations.size() > 2 && IsSum(operations[1]) && operations[1].b->dims == operations[0].y.dims) ++next;
+  // Beside another sum; a result of one element a channel has a bias of its own shape.
+  if (operations.size() > 2 && IsSum(operations[1]) && IsSum(operations[2]) &&
+      operations[1].b->dims == operations[0].y.dims) {
+    ++next;
+  }
   if (!IsSum(operations[next]) || !IsBias(*operations[next].b, operations[0].y)) return false;
   ++next;
   if (next == operations.size()) return true;
