@@ -35,7 +35,9 @@ class BackendCalls {
   explicit BackendCalls(const Api& api) : api_(api) {}
   BackendCalls(const BackendCalls&) = delete;
   ~BackendCalls() {
-    for (size_t i = made_.size(); i-- > 0;) api_.BackendDestroyDescriptor(made_[i]);
+    for (size_t i = made_.size(); i-- > 0;) {
+      if (made_[i] != nullptr) api_.BackendDestroyDescriptor(made_[i]);
+    }
   }
 
   int status() const { return status_; }
@@ -205,6 +207,11 @@ class BackendCalls {
     Set(pack, Attribute::kPackDataPointers, AttributeType::kVoidPointer, pointers);
     SetOne(pack, Attribute::kPackWorkspace, AttributeType::kVoidPointer, workspace);
     return Finalize(pack);
+  }
+  // Up to `room` elements.
+  int Get(Descriptor descriptor, Attribute attribute, AttributeType type, int64_t room, void* elements) {
+    int64_t count = 0;
+    return Keep(api_.BackendGetAttribute(descriptor, attribute, type, room, &count, elements));
   }
   // -1 where it cannot be had.
   int64_t Int64(Descriptor descriptor, Attribute attribute) {
