@@ -2,9 +2,8 @@
 // Declarations of our own, so that nothing of CUDA is needed to build; header_test.cc holds them to NVIDIA's headers
 // (cuDNN 9).
 //
-// Of cuDNN's two interfaces for convolutions this is the older one, which 9 keeps and marks as deprecated: one call a
-// convolution, its algorithms and their workspace named in advance, f16 and bf16 included. The graph interface would
-// add unequal pads and other activations, which generated kernels do here.
+// Of cuDNN's two interfaces this is the graph interface; the older one, a call for each kind of operation, is
+// deprecated in 9.
 #pragma once
 
 #include <cstddef>
@@ -29,77 +28,16 @@ enum Status : int {
 };
 
 enum DataType : int { kFloat = 0, kHalf = 2, kBfloat16 = 9 };
-enum TensorFormat : int { kChannelsFirst = 0, kChannelsLast = 1 };
-enum MathType : int { kDefaultMath = 0, kTensorOpMath = 1, kFmaMath = 3 };  // default: TF32 for f32
 enum ConvolutionMode : int { kCrossCorrelation = 1 };
-enum ActivationMode : int { kRelu = 1, kIdentity = 5 };
-enum NanPropagation : int { kNotPropagateNan = 0 };
-enum Determinism : int { kNonDeterministic = 0, kDeterministic = 1 };
-
-enum ForwardAlgorithm : int { kImplicitGemm = 0, kImplicitPrecompGemm = 1, kForwardAlgorithms = 8 };
-enum BackwardDataAlgorithm : int { kBackwardDataAlgorithms = 6 };
-
 using Handle = struct HandleStruct*;
-using TensorDescriptor = struct TensorStruct*;
-using FilterDescriptor = struct FilterStruct*;
-using ConvolutionDescriptor = struct ConvolutionStruct*;
-using ActivationDescriptor = struct ActivationStruct*;
-
-// Of forward and of backward data alike.
-struct Performance {
-  int algorithm;
-  int status;
-  float time;
-  size_t memory;
-  int determinism;
-  int math_type;
-  int reserved[3];
-};
-
 struct Api {
   size_t (*GetVersion)();
   const char* (*GetErrorString)(int status);
   int (*Create)(Handle*);
   int (*Destroy)(Handle);
   int (*SetStream)(Handle, void* stream);
-  int (*CreateTensorDescriptor)(TensorDescriptor*);
-  int (*SetTensorNdDescriptor)(TensorDescriptor, int type, int rank, const int* dims, const int* strides);
-  int (*DestroyTensorDescriptor)(TensorDescriptor);
-  int (*CreateFilterDescriptor)(FilterDescriptor*);
-  int (*SetFilterNdDescriptor)(FilterDescriptor, int type, int format, int rank, const int* dims);
-  int (*DestroyFilterDescriptor)(FilterDescriptor);
-  int (*CreateConvolutionDescriptor)(ConvolutionDescriptor*);
-  int (*SetConvolutionNdDescriptor)(ConvolutionDescriptor, int spatial, const int* pads, const int* strides,
-                                    const int* dilations, int mode, int compute_type);
-  int (*SetConvolutionMathType)(ConvolutionDescriptor, int math_type);
-  int (*SetConvolutionGroupCount)(ConvolutionDescriptor, int groups);
-  int (*DestroyConvolutionDescriptor)(ConvolutionDescriptor);
-  int (*CreateActivationDescriptor)(ActivationDescriptor*);
-  int (*SetActivationDescriptor)(ActivationDescriptor, int mode, int nan_propagation, double coefficient);
-  int (*DestroyActivationDescriptor)(ActivationDescriptor);
-  int (*GetForwardAlgorithm)(Handle, TensorDescriptor x, FilterDescriptor, ConvolutionDescriptor, TensorDescriptor y,
-                             int requested, int* returned, Performance*);
-  int (*GetForwardWorkspaceSize)(Handle, TensorDescriptor x, FilterDescriptor, ConvolutionDescriptor,
-                                 TensorDescriptor y, int algorithm, size_t* bytes);
-  int (*Forward)(Handle, const void* alpha, TensorDescriptor, const void* x, FilterDescriptor, const void* w,
-                 ConvolutionDescriptor, int algorithm, void* workspace, size_t workspace_bytes, const void* beta,
-                 TensorDescriptor, void* y);
-  int (*BiasActivationForward)(Handle, const void* alpha1, TensorDescriptor, const void* x, FilterDescriptor,
-                               const void* w, ConvolutionDescriptor, int algorithm, void* workspace,
-                               size_t workspace_bytes, const void* alpha2, TensorDescriptor, const void* z,
-                               TensorDescriptor, const void* bias, ActivationDescriptor, TensorDescriptor, void* y);
-  int (*GetBackwardDataAlgorithm)(Handle, FilterDescriptor, TensorDescriptor dy, ConvolutionDescriptor,
-                                  TensorDescriptor dx, int requested, int* returned, Performance*);
-  int (*GetBackwardDataWorkspaceSize)(Handle, FilterDescriptor, TensorDescriptor dy, ConvolutionDescriptor,
-                                      TensorDescriptor dx, int algorithm, size_t* bytes);
-  int (*BackwardData)(Handle, const void* alpha, FilterDescriptor, const void* w, TensorDescriptor, const void* dy,
-                      ConvolutionDescriptor, int algorithm, void* workspace, size_t workspace_bytes, const void* beta,
-                      TensorDescriptor, void* dx);
-  int (*AddTensor)(Handle, const void* alpha, TensorDescriptor, const void* a, const void* beta, TensorDescriptor,
-                   void* c);
-
-  // The graph interface: every object is a descriptor, made by setting its attributes and finalizing it.
   void (*GetLastErrorString)(char* message, size_t most);
+  // Every object is a descriptor, made by setting its attributes and finalizing it.
   int (*BackendCreateDescriptor)(backend::DescriptorType, backend::Descriptor*);
   int (*BackendDestroyDescriptor)(backend::Descriptor);
   int (*BackendSetAttribute)(backend::Descriptor, backend::Attribute, backend::AttributeType, int64_t count,

@@ -280,7 +280,7 @@ TEST_F(CudnnTest, RoundsToTf32OnlyWhereItMay) {
 }
 
 TEST_F(CudnnTest, NoEngineNamesWhatWasAsked) {
-  emulated_.offers_algorithms = false;
+  emulated_.offers_engines = false;
   const absl::Status status = runtime::Prepare(Convolution(plan::F16), CudaTarget()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
   EXPECT_NE(status.message().find("a convolution of F16, 1x4x8x8 * 4x4x3x3 -> 1x4x8x8"), std::string::npos)

@@ -88,7 +88,7 @@ Outcome FinalizeHeuristics(Object& object) {
     return Unsupported("heuristics of another mode than A and fallback");
   }
   ++State().heuristic_calls;
-  if (State().offers_algorithms) {
+  if (State().offers_engines) {
     std::copy_if(State().engines.begin(), State().engines.end(), std::back_inserter(findings->engines),
                  [&](const EmulatedEngine& engine) { return engine.mode == mode; });
   }

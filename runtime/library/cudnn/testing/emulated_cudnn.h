@@ -16,9 +16,9 @@ namespace plimsoll::runtime::cudnn {
 
 struct EmulatedCudnn {
   nvidia::EmulationHost host;
-  // Whether the heuristics name any engine (the older interface: algorithm), beside whether it supports what is asked.
-  bool offers_algorithms = true;
-  // What the heuristics of the graph interface name, in this order.
+  // Whether the heuristics name any engine, beside whether it supports what is asked.
+  bool offers_engines = true;
+  // What the heuristics name, in this order.
   std::vector<EmulatedEngine> engines = DefaultEngines();
 
   // What happened. Written by the calls.
@@ -26,11 +26,10 @@ struct EmulatedCudnn {
   int64_t heuristic_calls = 0;
   int64_t plans = 0;  // that were finalized
   int64_t executions = 0;
-  int64_t convolutions = 0;  // executions with a convolution, and the older interface's
+  int64_t convolutions = 0;  // executions with a convolution
   std::map<int64_t, int64_t> executions_by_engine;
   int64_t last_engine = -1;
   std::string last_graph;  // as Graph::Name: "forward, pointwise 0"
-  int last_algorithm = -1;
   std::string last_error;  // why the last call failed
 };
 

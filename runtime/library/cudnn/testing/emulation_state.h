@@ -19,7 +19,7 @@ namespace emulated {
 
 EmulatedCudnn& State();
 
-// Handles and the older interface's descriptors; the graph interface's descriptors, which are Objects.
+// Handles; descriptors, which are Objects.
 nvidia::LiveObjects& Live();
 nvidia::LiveObjects& LiveDescriptors();
 
@@ -34,7 +34,7 @@ struct Choice : Content {
   bool is_for_absent_device = false;  // of plans
 };
 
-// The graph interface's functions.
+// The functions of descriptors.
 void AddBackend(Api& table);
 int Execute(Handle handle, backend::Descriptor plan, backend::Descriptor pack);
 
