@@ -29,6 +29,7 @@ std::vector<EmulatedEngine> DefaultEngines() {
   engines[2].is_supported = false;
   engines[3].numerical_notes = {NumericalNote::kTensorCore, NumericalNote::kDownConvertInputs};
   engines[3].rounding = Rounding::kBfloat16;
+  // The error of Winograd's large tiles comes out as that of rounded operands.
   engines[4].numerical_notes = {NumericalNote::kWinograd, NumericalNote::kWinogradTile13x13};
   engines[4].rounding = Rounding::kBfloat16;
   engines[5].behavior_notes = {BehaviorNote::kRuntimeCompilation};
