@@ -19,16 +19,6 @@ using Case = AgreementCase;
 
 constexpr int kDouble = 1;
 
-// An H200, as cuDNN describes a device to itself.
-constexpr char kDevice[] =
-    R"({"maxGridSize": [2147483647, 65535, 65535], "maxBlockSize": [1024, 1024, 64], "regsPerBlock": 65536,
-        "multiProcessorCount": 132, "smClockRateKHz": 1980000, "memClockRateKHz": 3201000, "l2CacheSize": 62914560,
-        "warpSize": 32, "maxSharedMemoryPerBlock": 49152, "maxSharedMemoryPerBlockOptin": 232448,
-        "reservedSharedMemoryPerBlock": 1024, "maxRegistersPerSM": 65536, "pciDeviceId": 0, "maxCtasPerSM": 32,
-        "maxThreadsPerBlock": 1024, "maxThreadsPerSM": 2048, "isTccDriver": 0, "supportCoopLaunch": 1,
-        "deviceVer": 900, "driverVer": 13000, "totalGlobalMem": 150754820096, "deviceName": "NVIDIA H200",
-        "cudaDeviceId": 0})";
-
 const Dims kMap = {2, 64, 16, 16}, kMapStrides = {16384, 1, 1024, 64}, kBias = {1, 64, 1, 1};
 
 // Tensors of a convolution, its result by channels last, and what may follow it.
@@ -128,7 +118,7 @@ std::vector<Case> EngineCases() {
   auto plans = [](int type, HeuristicsMode mode) {
     return [=](BackendCalls& calls) {
       const Parts p(calls, type);
-      const Descriptor device = calls.DeviceProperties(kDevice);
+      const Descriptor device = calls.DeviceProperties(kAbsentH200);
       const Descriptor graph = calls.Graph({calls.Forward(kSame, p.x, p.w, p.y)});
       int plans = 0;
       for (Descriptor configuration : calls.Configurations(calls.Heuristics(graph, mode, device))) {
@@ -157,7 +147,7 @@ std::vector<Case> EngineCases() {
   auto none = [](int type, PointwiseMode mode) {
     return [=](BackendCalls& calls) {
       const Parts p(calls, type);
-      const Descriptor device = calls.DeviceProperties(kDevice);
+      const Descriptor device = calls.DeviceProperties(kAbsentH200);
       const Descriptor first = calls.Tensor({1, {2, 64, 16, 16}, {}, type}),
                        y = calls.Tensor({3, {2, 64, 16, 16}, {}, type}),
                        products = calls.Tensor({10, {2, 64, 16, 16}, {}, kFloat, true});
@@ -183,12 +173,13 @@ std::vector<Case> EngineCases() {
                    }});
   cases.push_back({"heuristics of a graph that is not finalized", kBadParam, [](BackendCalls& calls) {
                      calls.Heuristics(calls.Make(DescriptorType::kOperationGraph), HeuristicsMode::kA,
-                                      calls.DeviceProperties(kDevice));
+                                      calls.DeviceProperties(kAbsentH200));
                    }});
   cases.push_back({"results of heuristics that are not finalized", kNotInitialized,
                    [](BackendCalls& calls) { calls.Configurations(calls.Make(DescriptorType::kEngineHeuristics)); }});
   cases.push_back({"a plan of a configuration that is not finalized", kBadParam, [](BackendCalls& calls) {
-                     calls.Plan(calls.Make(DescriptorType::kEngineConfig), nullptr, calls.DeviceProperties(kDevice));
+                     calls.Plan(calls.Make(DescriptorType::kEngineConfig), nullptr,
+                                calls.DeviceProperties(kAbsentH200));
                    }});
   cases.push_back({"a plan of nothing", kBadParam,
                    [](BackendCalls& calls) { calls.Finalize(calls.Make(DescriptorType::kExecutionPlan)); }});
@@ -197,7 +188,7 @@ std::vector<Case> EngineCases() {
                      const Descriptor engine = calls.Make(DescriptorType::kEngine);
                      calls.SetPart(engine, Attribute::kEngineOperationGraph,
                                    calls.Graph({calls.Forward(kSame, p.x, p.w, p.y)}));
-                     calls.SetPart(engine, Attribute::kEngineDeviceProperties, calls.DeviceProperties(kDevice));
+                     calls.SetPart(engine, Attribute::kEngineDeviceProperties, calls.DeviceProperties(kAbsentH200));
                      calls.SetOne(engine, Attribute::kEngineGlobalIndex, AttributeType::kInt64, int64_t{99999});
                      calls.Finalize(engine);
                    }});

@@ -12,6 +12,16 @@
 
 namespace plimsoll::runtime::cudnn {
 
+// An H200, as cuDNN describes a device to itself.
+inline constexpr char kAbsentH200[] =
+    R"({"maxGridSize": [2147483647, 65535, 65535], "maxBlockSize": [1024, 1024, 64], "regsPerBlock": 65536,
+        "multiProcessorCount": 132, "smClockRateKHz": 1980000, "memClockRateKHz": 3201000, "l2CacheSize": 62914560,
+        "warpSize": 32, "maxSharedMemoryPerBlock": 49152, "maxSharedMemoryPerBlockOptin": 232448,
+        "reservedSharedMemoryPerBlock": 1024, "maxRegistersPerSM": 65536, "pciDeviceId": 0, "maxCtasPerSM": 32,
+        "maxThreadsPerBlock": 1024, "maxThreadsPerSM": 2048, "isTccDriver": 0, "supportCoopLaunch": 1,
+        "deviceVer": 900, "driverVer": 13000, "totalGlobalMem": 150754820096, "deviceName": "NVIDIA H200",
+        "cudaDeviceId": 0})";
+
 struct AgreementCase {
   const char* name;
   int status;  // of the emulation: the first of its category

@@ -89,6 +89,13 @@ bool IsPrecompiled(const Graph& graph) {
   return next + 1 == operations.size() && operations[next].pointwise.mode == PointwiseMode::kReluForward;
 }
 
+// Of halves: rows begin at multiples of 16 bytes, as tensor cores are fed.
+bool IsEven(const Tensor& tensor) {
+  if (!tensor.IsInMemory() || ElementBytes(tensor.type) != 2) return true;
+  return std::all_of(tensor.strides.begin(), tensor.strides.end(),
+                     [](int64_t stride) { return stride == 1 || stride % 8 == 0; });
+}
+
 Outcome CheckTypes(const Graph& graph) {
   for (const auto& [id, tensor] : graph.tensors) {
     if (!tensor.is_virtual && tensor.type != kFloat && tensor.type != kHalf && tensor.type != kBfloat16) {
@@ -96,6 +103,11 @@ Outcome CheckTypes(const Graph& graph) {
     }
   }
   for (const Operation& operation : graph.operations) {
+    if (operation.kind == DescriptorType::kMatmulOperation) {
+      if (operation.x.type != operation.b->type) return Unsupported("a product of different types");
+      if (!IsEven(operation.x) || !IsEven(*operation.b))
+        return Unsupported("a product of rows of no multiple of 16 bytes");
+    }
     if (!operation.IsConvolution()) continue;
     if (operation.x.type != operation.b->type || (operation.y.IsInMemory() && operation.y.type != operation.x.type)) {
       return Unsupported("a convolution of different types");
