@@ -43,7 +43,7 @@ class EmulatedGpu {
   // What went wrong that no status told: writes beside buffers, misuse of the driver. Empty: nothing.
   std::string violation() const { return driver_->violation(); }
   int64_t launches() const { return launches_; }
-  int64_t library_calls() const { return cublaslt_.matmuls + cudnn_.convolutions; }
+  int64_t library_calls() const { return cublaslt_.matmuls + cudnn_.executions; }
 
  private:
   absl::Status Launch(const runtime::cuda::testing::FakeLaunch& launch);

@@ -201,6 +201,19 @@ TEST_F(GraphInterpreterTest, ElementsAreSelectedByComparedIndices) {
   ExpectNear(2, [&](const Dims& at) { return at[2] >= at[3] ? Of(1).At(at) : -1e30; }, 1e-6);
 }
 
+TEST_F(GraphInterpreterTest, ReshapesAreViewsByStrides) {
+  // Rows with gaps turned, and a dense tensor in other dims.
+  const Descriptor x = Memory(1, plan::F32, {2, 3, 4, 5}, {120, 40, 8, 1}), y = Memory(2, plan::F32, {2, 3, 5, 4}),
+                   turned = Virtual(10, {2, 3, 5, 4}, {120, 40, 1, 8});
+  Run({calls_->Reshape(x, turned), calls_->Pointwise(PointwiseMode::kIdentity, turned, nullptr, y)});
+  ExpectNear(2, [&](const Dims& at) { return Of(1).At({at[0], at[1], at[3], at[2]}); }, 0);
+  memory_.clear();
+  const Descriptor dense = Memory(1, plan::F32, {2, 3, 4}), flat = Memory(2, plan::F32, {6, 4}),
+                   rows = Virtual(10, {6, 4});
+  Run({calls_->Reshape(dense, rows), calls_->Pointwise(PointwiseMode::kIdentity, rows, nullptr, flat)});
+  ExpectNear(2, [&](const Dims& at) { return Of(1).At({at[0] / 3, at[0] % 3, at[1]}); }, 0);
+}
+
 TEST_F(GraphInterpreterTest, VirtualTensorsAreRoundedToTheirType) {
   const Dims dims = {1, 1, 4, 4};
   const Descriptor x = Memory(1, plan::F32, dims), half = Virtual(10, dims, {}, kHalf), y = Memory(2, plan::F32, dims);

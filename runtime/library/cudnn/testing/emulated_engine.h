@@ -39,11 +39,11 @@ std::vector<EmulatedEngine> DefaultEngines();
 
 namespace emulated {
 
-// Whether an engine takes a graph: kNotSupported, where cuDNN 9.19 has none either (engine_agreement_test.cc). Of all: f32,
-// f16 and bf16 in memory, one type for a convolution's operands and result and for a product's operands. Of those
-// compiled with the library: one convolution, or a forward one with, in this order, another tensor of the result's shape
-// added, a bias added, and relu, where a bias there is. Of those compiled at run time: anything, convolutions with the
-// channels last.
+// Whether an engine takes a graph: kNotSupported, where cuDNN 9.19 has none either (engine_agreement_test.cc). Of all:
+// f32, f16 and bf16 in memory, one type for a convolution's operands and result and for a product's operands,
+// attention's gradient of halves. Of those compiled with the library: one convolution, or a forward one with, in this
+// order, another tensor of the result's shape added, a bias added, and relu, where a bias there is. Of those compiled
+// at run time: anything, convolutions with the channels last.
 Outcome CheckSupport(const EmulatedEngine& engine, const Graph& graph);
 
 // Of this engine for this graph.

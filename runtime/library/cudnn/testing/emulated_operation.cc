@@ -243,14 +243,18 @@ int64_t Tensor::Span() const {
   return last + 1;
 }
 
-bool Tensor::IsDense() const {
-  std::vector<std::pair<int64_t, int64_t>> order;  // strides and dims
+std::vector<std::pair<int64_t, int64_t>> Tensor::Places() const {
+  std::vector<std::pair<int64_t, int64_t>> places;
   for (size_t i = 0; i < dims.size(); ++i) {
-    if (dims[i] > 1) order.emplace_back(strides[i], dims[i]);
+    if (dims[i] > 1) places.emplace_back(strides[i], dims[i]);
   }
-  std::sort(order.begin(), order.end());
+  std::sort(places.begin(), places.end());
+  return places;
+}
+
+bool Tensor::IsDense() const {
   int64_t next = 1;
-  for (const auto& [stride, dim] : order) {
+  for (const auto& [stride, dim] : Places()) {
     if (stride != next) return false;
     next *= dim;
   }

@@ -5,6 +5,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/library/cudnn/backend.h"
@@ -26,6 +27,8 @@ struct Tensor : Content {
   bool IsInMemory() const { return !is_virtual && !is_by_value; }
   // Elements from the first to the last.
   int64_t Span() const;
+  // Strides and dims of more than 1, from the innermost on: tensors that are alike in them lie in the same places.
+  std::vector<std::pair<int64_t, int64_t>> Places() const;
   // Whether no element lies between its elements, in whichever order they lie.
   bool IsDense() const;
   // Whether the second dim lies closest, as convolutions' fused engines want it.

@@ -135,7 +135,7 @@ Values Reduction(const Operation& operation, const Values& x) {
 
 // The same bytes by other dims and strides: y's element is x's that lies at the same place.
 Values Reshape(const Operation& operation, const Values& x) {
-  Values memory(x.size()), values;
+  Values memory(operation.x.Span()), values;
   int64_t next = 0;
   ForEach(operation.x.dims, {operation.x.strides}, [&](const Dims& at) { memory[at[0]] = x[next++]; });
   values.reserve(x.size());

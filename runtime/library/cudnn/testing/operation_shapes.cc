@@ -120,8 +120,8 @@ Outcome CheckShapes(const Operation& operation) {
     }
     case DescriptorType::kReshapeOperation:
       if (Count(operation.x.dims) != Count(operation.y.dims)) return Mismatch(operation);
-      if (!operation.x.IsDense() || !operation.y.IsDense()) return Unsupported("a reshape of tensors with gaps");
-      return {};
+      if (operation.x.IsDense() && operation.y.IsDense()) return {};
+      return operation.x.Places() == operation.y.Places() ? Outcome() : Unsupported("a reshape to other places");
     default:
       return CheckConvolution(operation);
   }
