@@ -107,8 +107,11 @@ Make Product(int a_type, int b_type) {
   };
 }
 
-// Attention of [2, 4, 64, size] with statistics. `probabilities`: the type of what the softmax gives.
-Make Attention(int type, int probabilities, int64_t size, int64_t groups = 4, bool masked = false) {
+enum class Statistics { kNone, kVirtual, kInMemory };
+
+// Attention of [2, 4, 64, size]. `probabilities`: the type of what the softmax gives.
+Make Attention(int type, int probabilities, int64_t size, int64_t groups = 4, bool masked = false,
+               Statistics statistics = Statistics::kInMemory) {
   return [=](Maker& maker) {
     BackendCalls& calls = maker.calls();
     const int64_t n = 2, heads = 4, s = 64;
@@ -125,8 +128,12 @@ Make Attention(int type, int probabilities, int64_t size, int64_t groups = 4, bo
     const Descriptor powers =
         maker.Apply(PointwiseMode::kExp, maker.Apply(PointwiseMode::kSub, last, largest, scores), nullptr, scores);
     maker.Add(calls.Reduce(ReductionOperator::kAdd, powers, sum));
-    const Descriptor log = maker.Apply(PointwiseMode::kLog, sum, nullptr, rows);
-    maker.Add(calls.Pointwise(PointwiseMode::kAdd, largest, log, maker.Memory(rows, kFloat)));
+    if (statistics != Statistics::kNone) {
+      const Descriptor log = maker.Apply(PointwiseMode::kLog, sum, nullptr, rows);
+      const bool is_virtual = statistics == Statistics::kVirtual;
+      maker.Add(calls.Pointwise(PointwiseMode::kAdd, largest, log,
+                                is_virtual ? maker.Virtual(rows) : maker.Memory(rows, kFloat)));
+    }
     maker.Add(calls.Pointwise(PointwiseMode::kDiv, powers, sum, p));
     maker.Add(calls.Matmul(p, v, o));
   };
@@ -207,6 +214,9 @@ std::vector<Case> Cases() {
   cases.push_back({"attention of small heads", true, Attention(kHalf, kHalf, 8)});
   cases.push_back({"attention with shared heads", true, Attention(kHalf, kHalf, 64, 2)});
   cases.push_back({"attention with a mask", true, Attention(kHalf, kHalf, 64, 4, true)});
+  cases.push_back(
+      {"attention with virtual statistics", true, Attention(kHalf, kHalf, 64, 4, false, Statistics::kVirtual)});
+  cases.push_back({"attention without statistics", false, Attention(kHalf, kHalf, 64, 4, false, Statistics::kNone)});
   cases.push_back({"attention, probabilities of f32", false, Attention(kHalf, kFloat, 64)});
   cases.push_back({"attention of heads of 63", false, Attention(kHalf, kHalf, 63)});
   cases.push_back({"attention's gradient", true, AttentionGradient(kHalf, kHalf)});

@@ -81,7 +81,7 @@ std::vector<Case> GraphCases() {
          calls.Graph({calls.Pointwise(add, p.products, p.bias, p.y)});
        },
        kSuccess},
-      {"a virtual tensor without a consumer", kBadParam,
+      {"no result in memory", kBadParam,
        [=](BackendCalls& calls) {
          const Parts p(calls);
          calls.Graph({calls.Forward(kSame, p.x, p.w, p.products)});

@@ -102,6 +102,17 @@ int64_t Products(const Graph& graph) {
                        [](const Operation& operation) { return operation.kind == DescriptorType::kMatmulOperation; });
 }
 
+// A softmax between two products whose statistics are not computed, virtual ones at the least.
+bool IsAttentionWithoutStatistics(const Graph& graph) {
+  auto has = [&](auto is) { return std::any_of(graph.operations.begin(), graph.operations.end(), is); };
+  return Products(graph) == 2 &&
+         has([](const Operation& operation) { return operation.kind == DescriptorType::kReductionOperation; }) &&
+         !has([](const Operation& operation) {
+           return operation.kind == DescriptorType::kPointwiseOperation &&
+                  operation.pointwise.mode == PointwiseMode::kLog;
+         });
+}
+
 Outcome CheckProduct(const Operation& operation, bool is_gradient) {
   for (const Tensor* tensor : {&operation.x, &*operation.b}) {
     if (!IsEven(*tensor)) return Unsupported("a product of rows of no multiple of 16 bytes");
@@ -148,6 +159,7 @@ Outcome CheckSupport(const EmulatedEngine& engine, const Graph& graph) {
       return Unsupported(absl::StrCat("tensor ", id, " does not have its channels last"));
     }
   }
+  if (IsAttentionWithoutStatistics(graph)) return Unsupported("attention without its statistics");
   if (!is_compiled && !IsPrecompiled(graph)) return Unsupported("operations that were not compiled with the library");
   return {};
 }

@@ -37,10 +37,10 @@ Outcome Sort(Graph& graph, std::vector<Operation> operations) {
 }
 
 Outcome AddTensors(Graph& graph) {
-  std::set<int64_t> produced, consumed;
+  std::set<int64_t> produced;
+  bool has_result = false;
   for (const Operation& operation : graph.operations) {
     std::vector<const Tensor*> all = operation.Inputs();
-    for (const Tensor* input : all) consumed.insert(input->id);
     produced.insert(operation.y.id);
     all.push_back(&operation.y);
     for (const Tensor* tensor : all) {
@@ -51,10 +51,11 @@ Outcome AddTensors(Graph& graph) {
     }
   }
   for (const auto& [id, tensor] : graph.tensors) {
-    if (!tensor.is_virtual) continue;
-    if (produced.count(id) == 0) return Bad(absl::StrCat("virtual tensor ", id, " has no producer"));
-    if (consumed.count(id) == 0) return Bad(absl::StrCat("virtual tensor ", id, " has no consumer"));
+    if (tensor.is_virtual && produced.count(id) == 0)
+      return Bad(absl::StrCat("virtual tensor ", id, " has no producer"));
+    has_result |= tensor.IsInMemory() && produced.count(id) != 0;
   }
+  if (!has_result) return Bad("a graph without a result in memory");
   return {};
 }
 

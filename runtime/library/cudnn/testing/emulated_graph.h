@@ -26,7 +26,7 @@ struct Graph : Content {
 };
 
 // kBadParam where there are no operations, one was not finalized, a tensor has two producers, one id stands for two
-// tensors, a virtual tensor has no producer or no consumer, or operations wait for each other.
+// tensors, a virtual tensor has no producer, no result is in memory, or operations wait for each other.
 Outcome MakeGraph(Object& object);
 
 }  // namespace plimsoll::runtime::cudnn::emulated
