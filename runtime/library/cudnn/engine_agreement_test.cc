@@ -100,9 +100,9 @@ Make Convolution(int type, bool channels_last, const std::string& then, bool by_
   };
 }
 
-Make Product(int a_type, int b_type) {
+Make Product(int a_type, int b_type, int64_t size = 64) {
   return [=](Maker& maker) {
-    const Dims dims = {2, 64, 64};
+    const Dims dims = {2, size, size};
     maker.Add(maker.calls().Matmul(maker.Memory(dims, a_type), maker.Memory(dims, b_type), maker.Memory(dims, a_type)));
   };
 }
@@ -206,19 +206,23 @@ std::vector<Case> Cases() {
   cases.push_back({"f64 and bias", false, Convolution(kDouble, true, "b")});
   cases.push_back({"weights of another type", false, Convolution(kHalf, true, "", false, kBfloat16)});
   cases.push_back({"product", true, Product(kHalf, kHalf)});
+  cases.push_back({"product of odd rows", true, Product(kHalf, kHalf, 63)});
   cases.push_back({"product of f32", true, Product(kFloat, kFloat)});
   cases.push_back({"attention", true, Attention(kHalf, kHalf, 64)});
   cases.push_back({"attention of bf16", true, Attention(kBfloat16, kBfloat16, 64)});
   cases.push_back({"attention of f32", true, Attention(kFloat, kFloat, 64)});
-  cases.push_back({"attention of large heads", true, Attention(kHalf, kHalf, 128)});
-  cases.push_back({"attention of small heads", true, Attention(kHalf, kHalf, 8)});
+  cases.push_back({"attention of heads of 128", true, Attention(kHalf, kHalf, 128)});
+  cases.push_back({"attention of heads of 8", true, Attention(kHalf, kHalf, 8)});
   cases.push_back({"attention with shared heads", true, Attention(kHalf, kHalf, 64, 2)});
   cases.push_back({"attention with a mask", true, Attention(kHalf, kHalf, 64, 4, true)});
   cases.push_back(
       {"attention with virtual statistics", true, Attention(kHalf, kHalf, 64, 4, false, Statistics::kVirtual)});
   cases.push_back({"attention without statistics", false, Attention(kHalf, kHalf, 64, 4, false, Statistics::kNone)});
   cases.push_back({"attention, probabilities of f32", false, Attention(kHalf, kFloat, 64)});
-  cases.push_back({"attention of heads of 63", false, Attention(kHalf, kHalf, 63)});
+  for (int64_t size : {60, 63}) {
+    cases.push_back({"attention of odd heads", false, Attention(kHalf, kHalf, size)});
+    cases.push_back({"attention of odd heads of f32", false, Attention(kFloat, kFloat, size)});
+  }
   cases.push_back({"attention's gradient", true, AttentionGradient(kHalf, kHalf)});
   cases.push_back({"of bf16", true, AttentionGradient(kBfloat16, kBfloat16)});
   cases.push_back({"with shared heads", true, AttentionGradient(kHalf, kHalf, 2)});

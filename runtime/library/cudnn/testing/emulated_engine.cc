@@ -89,14 +89,15 @@ bool IsPrecompiled(const Graph& graph) {
   return next + 1 == operations.size() && operations[next].pointwise.mode == PointwiseMode::kReluForward;
 }
 
-// Of halves: rows begin at multiples of 16 bytes, as tensor cores are fed.
-bool IsEven(const Tensor& tensor) {
-  if (!tensor.IsInMemory() || ElementBytes(tensor.type) != 2) return true;
-  return std::all_of(tensor.strides.begin(), tensor.strides.end(),
-                     [](int64_t stride) { return stride == 1 || stride % 8 == 0; });
+// Whether what lies side by side are multiples of 8 elements: the heads of attention's operands.
+bool HasWholeHeads(const Tensor& tensor) {
+  for (size_t i = 0; i < tensor.dims.size(); ++i) {
+    if (tensor.dims[i] > 1 && tensor.strides[i] == 1 && tensor.dims[i] % 8 != 0) return false;
+  }
+  return true;
 }
 
-// More than two of them are attention's gradient.
+// Two of them are attention, more its gradient.
 int64_t Products(const Graph& graph) {
   return std::count_if(graph.operations.begin(), graph.operations.end(),
                        [](const Operation& operation) { return operation.kind == DescriptorType::kMatmulOperation; });
@@ -113,11 +114,11 @@ bool IsAttentionWithoutStatistics(const Graph& graph) {
          });
 }
 
-Outcome CheckProduct(const Operation& operation, bool is_gradient) {
+Outcome CheckProduct(const Operation& operation, int64_t products) {
   for (const Tensor* tensor : {&operation.x, &*operation.b}) {
-    if (!IsEven(*tensor)) return Unsupported("a product of rows of no multiple of 16 bytes");
-    if (is_gradient && tensor->IsInMemory() && tensor->type == kFloat)
-      return Unsupported("attention's gradient of f32");
+    if (!tensor->IsInMemory() || products == 1) continue;
+    if (!HasWholeHeads(*tensor)) return Unsupported("attention with heads of no multiple of 8 elements");
+    if (products > 2 && tensor->type == kFloat) return Unsupported("attention's gradient of f32");
   }
   // The library has engines for some (in attention's gradient); what they round is not documented.
   if (operation.x.type != operation.b->type) return Unsupported("a product of different types");
@@ -132,7 +133,7 @@ Outcome CheckTypes(const Graph& graph) {
   }
   for (const Operation& operation : graph.operations) {
     if (operation.kind == DescriptorType::kMatmulOperation) {
-      if (Outcome outcome = CheckProduct(operation, Products(graph) > 2); !outcome.ok()) return outcome;
+      if (Outcome outcome = CheckProduct(operation, Products(graph)); !outcome.ok()) return outcome;
     }
     if (!operation.IsConvolution()) continue;
     if (operation.x.type != operation.b->type || (operation.y.IsInMemory() && operation.y.type != operation.x.type)) {

@@ -41,7 +41,8 @@ namespace emulated {
 
 // Whether an engine takes a graph: kNotSupported, where cuDNN 9.19 has none either (engine_agreement_test.cc). Of all:
 // f32, f16 and bf16 in memory, one type for a convolution's operands and result and for a product's operands,
-// attention's gradient of halves. Of those compiled with the library: one convolution, or a forward one with, in this
+// attention's gradient of halves; attention with its statistics, be they virtual, and heads of multiples of 8 elements.
+// Of those compiled with the library: one convolution, or a forward one with, in this
 // order, another tensor of the result's shape added, a bias added, and relu, where a bias there is. Of those compiled
 // at run time: anything, convolutions with the channels last.
 Outcome CheckSupport(const EmulatedEngine& engine, const Graph& graph);
