@@ -50,13 +50,19 @@ std::string Attention(const std::string& type, int64_t queries, int64_t size, bo
                       Desc("dst", type, {2, 16, queries, size}, {16 * queries * size, size, 16 * size, 1}),
                       stats ? Desc("stats", "F32", {2, 16, queries, 1}) : "", "scale: 0.125 }");
 }
+// `masked`: by each head's own mask, heads behind the sequence, an odd number of keys.
 std::string AttentionGradient(const std::string& type, int64_t size, bool masked) {
-  const std::vector<int64_t> q{2, 16, 1024, size}, k{2, 4, 1024, size};
-  return absl::StrCat("attention_gradient { ", Desc("q", type, q), Desc("k", type, k), Desc("v", type, k),
-                      masked ? Desc("mask", size == 64 ? "F32" : type, {1, 1, 1024, 1024}) : "", Desc("dst", type, q),
-                      Desc("stats", "F32", {2, 16, 1024, 1}), Desc("dst_gradient", type, q),
-                      Desc("q_gradient", type, q), Desc("k_gradient", type, k), Desc("v_gradient", type, k),
-                      "scale: 0.125 }");
+  const int64_t keys = masked ? 1023 : 1024;
+  const std::vector<int64_t> q{2, 16, 1024, size}, k{2, 4, keys, size};
+  auto desc = [&](const char* name, const std::vector<int64_t>& dims) {
+    return Desc(
+        name, type, dims,
+        masked ? std::vector<int64_t>{dims[1] * dims[2] * size, size, dims[1] * size, 1} : std::vector<int64_t>{});
+  };
+  return absl::StrCat("attention_gradient { ", desc("q", q), desc("k", k), desc("v", k),
+                      masked ? Desc("mask", size == 64 ? "F32" : type, {2, 16, 1024, keys}) + "zero_if_nan: true " : "",
+                      desc("dst", q), Desc("stats", "F32", {2, 16, 1024, 1}), desc("dst_gradient", q),
+                      desc("q_gradient", q), desc("k_gradient", k), desc("v_gradient", k), "scale: 0.125 }");
 }
 
 // Every skeleton, the tiles and types that models take, post-ops of all weights.
@@ -86,7 +92,8 @@ std::vector<std::string> Representative() {
     for (int64_t queries : {1, 1024})
       for (int64_t size : {64, 80, 128, 256}) ops.push_back(Attention(type, queries, size, queries == 1024));
   for (const char* type : {"F32", "F16", "BF16"})
-    for (int64_t size : {64, 80, 128, 256}) ops.push_back(AttentionGradient(type, size, size != 80));
+    for (int64_t size : {64, 80, 128, 208, 256})
+      for (bool masked : {false, true}) ops.push_back(AttentionGradient(type, size, masked));
   ops.push_back(Matmul("F8E4M3FN", 512, 512, 512));
   ops.push_back(Matmul("U8", 512, 512, 512,
                        "has_a_zero_point: true has_b_zero_point: true b_zero_point_per_column: true ", {}, "I32"));
@@ -143,7 +150,8 @@ TEST_P(Assembled, AttentionRoundedToTf32WithoutSpills) {
   Check({Attention("F32", 1024, 64), Attention("F32", 1024, 80), Attention("F32", 1024, 128)}, true);
 }
 TEST_P(Assembled, AttentionGradientRoundedToTf32WithoutSpills) {
-  Check({AttentionGradient("F32", 64, true), AttentionGradient("F32", 80, false), AttentionGradient("F32", 128, true)},
+  Check({AttentionGradient("F32", 64, true), AttentionGradient("F32", 80, true), AttentionGradient("F32", 80, false),
+         AttentionGradient("F32", 128, false), AttentionGradient("F32", 128, true)},
         true);
 }
 INSTANTIATE_TEST_SUITE_P(Architectures, Assembled,

@@ -77,18 +77,19 @@ PLIMSOLL_TENSOR_ATTENTION(tf32, 128, 16, Tf32Operands)
 PLIMSOLL_FUNCTION(attention_gradient32, AttentionGradient, TiledAttentionGradient<32, 64>)
 PLIMSOLL_FUNCTION(attention_gradient16, AttentionGradient, TiledAttentionGradient<16, 128>)
 PLIMSOLL_FUNCTION(attention_gradient8, AttentionGradient, TiledAttentionGradient<8, 256>)
-// Of elements of a head up to `size`: rows that a block owns, rows that it walks over at a time, in how many buffers.
-#define PLIMSOLL_TENSOR_GRADIENT(type, size, rows, walk, buffers, is_split, ...) \
-  PLIMSOLL_FUNCTION(attention_gradient##size##_##type, AttentionGradient,        \
-                    TensorAttentionGradient<GradientForm<__VA_ARGS__, size, rows, walk, buffers, is_split>>)
-PLIMSOLL_TENSOR_GRADIENT(f16, 64, 64, 32, 2, false, HalfOperands<false>)
-PLIMSOLL_TENSOR_GRADIENT(f16, 128, 64, 16, 2, false, HalfOperands<false>)
-PLIMSOLL_TENSOR_GRADIENT(f16, 256, 32, 16, 1, true, HalfOperands<false>)
-PLIMSOLL_TENSOR_GRADIENT(bf16, 64, 64, 32, 2, false, HalfOperands<true>)
-PLIMSOLL_TENSOR_GRADIENT(bf16, 128, 64, 16, 2, false, HalfOperands<true>)
-PLIMSOLL_TENSOR_GRADIENT(bf16, 256, 32, 16, 1, true, HalfOperands<true>)
-PLIMSOLL_TENSOR_GRADIENT(tf32, 64, 64, 16, 2, false, Tf32Operands)
-PLIMSOLL_TENSOR_GRADIENT(tf32, 128, 32, 16, 1, true, Tf32Operands)
+// Of elements of a head up to `size`: those of an owned row in registers, rows that a block owns, rows that it walks over
+// at a time, in how many buffers.
+#define PLIMSOLL_TENSOR_GRADIENT(type, size, held, rows, walk, buffers, is_split, ...) \
+  PLIMSOLL_FUNCTION(attention_gradient##size##_##type, AttentionGradient,              \
+                    TensorAttentionGradient<GradientForm<__VA_ARGS__, size, held, rows, walk, buffers, is_split>>)
+PLIMSOLL_TENSOR_GRADIENT(f16, 64, 64, 64, 32, 2, false, HalfOperands<false>)
+PLIMSOLL_TENSOR_GRADIENT(f16, 128, 128, 64, 16, 2, false, HalfOperands<false>)
+PLIMSOLL_TENSOR_GRADIENT(f16, 256, 32, 32, 16, 1, true, HalfOperands<false>)
+PLIMSOLL_TENSOR_GRADIENT(bf16, 64, 64, 64, 32, 2, false, HalfOperands<true>)
+PLIMSOLL_TENSOR_GRADIENT(bf16, 128, 128, 64, 16, 2, false, HalfOperands<true>)
+PLIMSOLL_TENSOR_GRADIENT(bf16, 256, 32, 32, 16, 1, true, HalfOperands<true>)
+PLIMSOLL_TENSOR_GRADIENT(tf32, 64, 64, 64, 16, 2, false, Tf32Operands)
+PLIMSOLL_TENSOR_GRADIENT(tf32, 128, 128, 32, 16, 1, true, Tf32Operands)
 PLIMSOLL_FUNCTION(copy, Copy, CopyElements)
 
 }  // namespace plimsoll::device

@@ -1,5 +1,6 @@
 // The gradients of attention by tensor cores, of halves or f32 rounded to TF32. A warp owns 16 rows: their fragments of
-// the scores' product and their sums stay in its registers, those of the other product in shared memory. The rows
+// the scores' product and their sums stay in its registers, as far as there is room, those of the other product in
+// shared memory. The rows
 // walked over go by in shared memory; a tile of them is read both ways, along its rows for the products that make
 // weights and across them for the sums. Weights and slopes are rounded as operands are, and become the next product's
 // left side without leaving their registers.
@@ -12,34 +13,41 @@ namespace plimsoll::device {
 
 // How a kernel divides the work: kRows rows of a block, kWalk rows of the other side at a time, in kBuffers buffers
 // (where two have room, the next tile is copied while this one is computed with). kSplit: where the sums of dk and dv
-// are too many for a warp's registers, they are different blocks', and both compute the scores.
-template <typename Operands_, int kMostSize_, int kRows_, int kWalk_, int kBuffers_, bool kSplit_>
+// are too many for a warp's registers, they are different blocks', and both compute the scores. kHeld: elements of an
+// owned row of the first operand that are in registers; the rest is in shared memory.
+template <typename Operands_, int kMostSize_, int kHeld_, int kRows_, int kWalk_, int kBuffers_, bool kSplit_>
 struct GradientForm {
   using Operands = Operands_;
   using Type = typename Operands::Type;
   static constexpr int kMostSize = kMostSize_, kRows = kRows_, kWalk = kWalk_, kBuffers = kBuffers_;
   static constexpr bool kSplit = kSplit_;
+  static constexpr int kHeld = kHeld_, kRest = kMostSize - kHeld, kRestStride = kRest + Operands::kKeyPadding;
   static constexpr int kThreads = 2 * kRows, kStride = kMostSize + Operands::kKeyPadding;
-  // A tile walked over, the other operand's beside it, and the result's, of which the blocks of keys compute D.
-  static constexpr int kTile = kWalk * kStride, kBuffer = 3 * kTile, kOwn = kRows * kStride;
-  struct Memory {  // shared: the owned rows of the second operand, tiles, stats as they come and as they are used, D
-    PLIMSOLL_SHARED Type *own, *tiles;
+  // A tile walked over, the other operand's beside it, and where there is room the result's, of which the blocks of
+  // keys compute D.
+  static constexpr bool kResultTile = kBuffers == 2;
+  static constexpr int kTile = kWalk * kStride, kBuffer = (kResultTile ? 3 : 2) * kTile;
+  static constexpr int kOwn = kRows * kStride, kOwnRest = kRest > 0 ? kRows *kRestStride : 0;
+  // Shared: the owned rows of the second operand, the rest of the first's, tiles, stats as they come and as they are
+  // used, D.
+  struct Memory {
+    PLIMSOLL_SHARED Type *own, *rest, *tiles;
     PLIMSOLL_SHARED float *raw_stats, *stats, *agreements;
   };
 };
 
-// D of a query, of which this lane has a share, from tiles in shared memory. `to`: the share's sum, by all of kLanes.
-template <typename Operands, int kLanes, typename Type>
-PLIMSOLL_INLINE float AgreementOfRow(const PLIMSOLL_SHARED Type* given, const PLIMSOLL_SHARED Type* result, int size,
-                                     int lane) {
+// D of a query, by kLanes neighbouring lanes, of the given gradient's row in shared memory and what `result(column,
+// values)` reads, two neighbours at a time.
+template <typename Operands, int kLanes, typename Result>
+PLIMSOLL_INLINE float AgreementOfRow(const PLIMSOLL_SHARED typename Operands::Type* given, int size, int lane,
+                                     const Result& result) {
   float sum = 0;
-  PLIMSOLL_UNROLL
-  for (int pair = 0; 2 * pair < size; pair += kLanes) {
+  _Pragma("clang loop unroll_count(4)") for (int pair = 0; 2 * pair < size; pair += kLanes) {
     const int at = 2 * (pair + lane);
     if (at >= size) continue;
     float a[2], b[2];
     Operands::ReadPair(given + at, a);
-    Operands::ReadPair(result + at, b);
+    result(at, b);
     sum += a[0] * b[0];
     sum += a[1] * b[1];
   }
@@ -82,7 +90,7 @@ PLIMSOLL_INLINE void TensorGradientBlock(const AttentionGradient& gradient, cons
   using Operands = typename Form::Operands;
   using Type = typename Form::Type;
   constexpr int kThreads = Form::kThreads, kRows = Form::kRows, kWalk = Form::kWalk, kStride = Form::kStride;
-  constexpr int kSteps = Form::kMostSize / 16, kSquares = kWalk / 8, kSums = Form::kMostSize / 8;
+  constexpr int kHeldSteps = Form::kHeld / 16, kSquares = kWalk / 8, kSums = Form::kMostSize / 8;
   constexpr int kPairWords = Operands::kPairWords;
   constexpr bool kOfResult = kByKeys && kFirst;  // D is computed of the queries that go by
   const Attention& attention = gradient.attention;
@@ -108,7 +116,7 @@ PLIMSOLL_INLINE void TensorGradientBlock(const AttentionGradient& gradient, cons
     PLIMSOLL_SHARED Type* to = memory.tiles + buffer * Form::kBuffer;
     begin_rows(kByKeys ? head.q : head.k, start, columns, to);
     begin_rows(kByKeys ? head.given : head.v, start, value_columns, to + Form::kTile);
-    if (kOfResult) begin_rows(head.result, start, value_columns, to + 2 * Form::kTile);
+    if (kOfResult && Form::kResultTile) begin_rows(head.result, start, value_columns, to + 2 * Form::kTile);
     if (kByKeys && ThreadNumber() < kWalk) {
       const int query = start + ThreadNumber();
       const bool there = query < attention.queries;
@@ -123,10 +131,14 @@ PLIMSOLL_INLINE void TensorGradientBlock(const AttentionGradient& gradient, cons
   if (kFirst && numbers > 0)
     BeginRows<kThreads, kRows, kStride, 1>(own_second.base, own_second.strides, own_second.width, place.first,
                                            own_count, value_columns, value_size, memory.own);
+  if (Form::kRest > 0 && columns > Form::kHeld && numbers > 0)
+    BeginRows<kThreads, kRows, Form::kRestStride, 1>(Element(own_first.base, Form::kHeld, Operands::kType),
+                                                     own_first.strides, own_first.width, place.first, own_count,
+                                                     columns - Form::kHeld, size - Form::kHeld, memory.rest);
   if (Form::kBuffers == 2 && numbers > 0) begin_tile(0, 0);
-  uint32_t rows[kSteps][4][kPairWords];
+  uint32_t rows[kHeldSteps][4][kPairWords];
   PLIMSOLL_UNROLL
-  for (int s = 0; 16 * s < size; ++s) PLIMSOLL_UNROLL
+  for (int s = 0; s < kHeldSteps && 16 * s < size; ++s) PLIMSOLL_UNROLL
   for (int i = 0; i < 4; ++i) {
     const int row = own + i % 2 * 8, column = 16 * s + i / 2 * 8 + within;
     PLIMSOLL_UNROLL
@@ -180,9 +192,16 @@ PLIMSOLL_INLINE void TensorGradientBlock(const AttentionGradient& gradient, cons
       constexpr int kLanes = kThreads / kWalk;
       const int row = ThreadNumber() / kLanes, part = ThreadNumber() % kLanes;
       float agreement = 0;
-      if (kOfResult)
-        agreement = AgreementOfRow<Operands, kLanes>(second + row * kStride, second + Form::kTile + row * kStride,
-                                                     value_size, part);
+      const HeadRows result = head_of(number).result;
+      auto read = [&](int column, float* values) __attribute__((always_inline)) {
+        if constexpr (Form::kResultTile)
+          return Operands::ReadPair(second + Form::kTile + row * kStride + column, values);
+        values[0] = values[1] = 0;
+        if (start + row < result.count)
+          Load(Element(result.base, (start + row) * result.strides[2] + column, Operands::kType), Operands::kType, 2,
+               values);
+      };
+      if (kOfResult) agreement = AgreementOfRow<Operands, kLanes>(second + row * kStride, value_size, part, read);
       if (part == 0) {
         memory.stats[row] = StatsOrNan(memory.raw_stats[now * kWalk + row]) * (kLog2OfE / unit);
         memory.agreements[row] = agreement;
@@ -195,8 +214,40 @@ PLIMSOLL_INLINE void TensorGradientBlock(const AttentionGradient& gradient, cons
     for (int j = 0; j < kSquares; ++j) PLIMSOLL_UNROLL
     for (int c = 0; c < 4; ++c) weights[j][c] = slopes[j][c] = 0;
     PLIMSOLL_UNROLL
-    for (int s = 0; 16 * s < size; ++s) PLIMSOLL_UNROLL
-    for (int j = 0; j < kSquares; j += 2) Operands::AddScores(rows[s], first, kStride, 8 * j, 16 * s, weights + j);
+    for (int s = 0; 16 * s < size; ++s) {
+      uint32_t rest[4][kPairWords];
+      if (s >= kHeldSteps) Operands::ReadRows(memory.rest, Form::kRestStride, 16 * warp, 16 * (s - kHeldSteps), rest);
+      PLIMSOLL_UNROLL
+      for (int j = 0; j < kSquares; j += 2)
+        Operands::AddScores(s < kHeldSteps ? rows[s] : rest, first, kStride, 8 * j, 16 * s, weights + j);
+    }
+    // What the mask adds to scores lies at constant distances from what it adds to this lane's first.
+    const GradientHead head = head_of(number);
+    Pointer mask = nullptr;
+    if (attention.mask != kNone)
+      mask = kByKeys ? MaskOf(attention, head.place, start + within, own)
+                     : MaskOf(attention, head.place, own, start + within);
+    const long long row_stride = attention.mask_strides[kByKeys ? 3 : 2],
+                    walk_stride = attention.mask_strides[kByKeys ? 2 : 3];
+    PLIMSOLL_UNROLL
+    for (int r = 0; r < 2; ++r) PLIMSOLL_UNROLL
+    for (int j = 0; j < kSquares; ++j) {
+      const int at = 8 * j + within, row = own + 8 * r;
+      float added[2] = {0, 0};
+      const bool pair = !kByKeys && attention.mask_width == 2;  // of keys, whose number is then even
+      auto masked = [&](int c) __attribute__((always_inline)) {
+        return Element(mask, 8 * r * row_stride + (8 * j + c) * walk_stride, attention.mask_type);
+      };
+      if (attention.mask != kNone && pair && row < own_count && start + at < count)
+        Load(masked(0), attention.mask_type, 2, added);
+      PLIMSOLL_UNROLL
+      for (int c = 0; c < 2; ++c) {
+        if (attention.mask != kNone && !pair && row < own_count && start + at + c < count)
+          added[c] = LoadOne<float>(masked(c), attention.mask_type);
+        const float stats = kByKeys ? memory.stats[at + c] : own_stats[r];
+        weights[j][2 * r + c] = Exp2((weights[j][2 * r + c] * factor + added[c] - stats) * unit);
+      }
+    }
     PLIMSOLL_UNROLL
     for (int s = 0; kFirst && 16 * s < value_size; ++s) {
       uint32_t words[4][kPairWords];
@@ -204,24 +255,14 @@ PLIMSOLL_INLINE void TensorGradientBlock(const AttentionGradient& gradient, cons
       PLIMSOLL_UNROLL
       for (int j = 0; j < kSquares; j += 2) Operands::AddScores(words, second, kStride, 8 * j, 16 * s, slopes + j);
     }
-    const GradientHead head = head_of(number);
     PLIMSOLL_UNROLL
     for (int r = 0; r < 2; ++r) PLIMSOLL_UNROLL
-    for (int j = 0; j < kSquares; ++j) {
-      const int at = 8 * j + within, row = own + 8 * r;
-      float added[2] = {0, 0};
-      if (attention.mask != kNone && !kByKeys) MaskOfPair(attention, head.place, row, start + at, added);
-      PLIMSOLL_UNROLL
-      for (int c = 0; c < 2; ++c) {
-        const int query = kByKeys ? start + at + c : row, key = kByKeys ? row : start + at + c;
-        const bool there = query < attention.queries && key < attention.keys;
-        if (attention.mask != kNone && kByKeys && there)
-          added[c] = LoadOne<float>(MaskOf(attention, head.place, query, key), attention.mask_type);
-        const float stats = kByKeys ? memory.stats[at + c] : own_stats[r];
-        float &weight = weights[j][2 * r + c], &slope = slopes[j][2 * r + c];
-        weight = Exp2((weight * factor + added[c] - stats) * unit);
-        WeightAndSlope(attention, there, kByKeys ? memory.agreements[at + c] : own_agreements[r], weight, slope);
-      }
+    for (int j = 0; j < kSquares; ++j) PLIMSOLL_UNROLL
+    for (int c = 0; c < 2; ++c) {
+      const int at = 8 * j + within + c;
+      const bool there = start + at < count && own + 8 * r < own_count;
+      WeightAndSlope(attention, there, kByKeys ? memory.agreements[at] : own_agreements[r], weights[j][2 * r + c],
+                     slopes[j][2 * r + c]);
     }
     PLIMSOLL_UNROLL
     for (int t = 0; t < kSquares; t += 2) {
@@ -239,10 +280,14 @@ PLIMSOLL_INLINE void TensorGradientBlock(const AttentionGradient& gradient, cons
 
 template <typename Form>
 PLIMSOLL_INLINE void TensorAttentionGradient(const AttentionGradient& gradient, const Pointer* operands) {
-  static PLIMSOLL_SHARED typename Form::Type rows[Form::kOwn + Form::kBuffers * Form::kBuffer]
+  static PLIMSOLL_SHARED typename Form::Type rows[Form::kOwn + Form::kOwnRest + Form::kBuffers * Form::kBuffer]
       __attribute__((aligned(16)));
   static PLIMSOLL_SHARED float of_queries[(Form::kBuffers + 2) * Form::kWalk];
-  const typename Form::Memory memory = {rows, rows + Form::kOwn, of_queries, of_queries + Form::kBuffers * Form::kWalk,
+  const typename Form::Memory memory = {rows,
+                                        rows + Form::kOwn,
+                                        rows + Form::kOwn + Form::kOwnRest,
+                                        of_queries,
+                                        of_queries + Form::kBuffers * Form::kWalk,
                                         of_queries + (Form::kBuffers + 1) * Form::kWalk};
   const int block = BlockNumber();
   if (block >= gradient.key_blocks)
