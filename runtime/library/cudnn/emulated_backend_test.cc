@@ -263,6 +263,14 @@ TEST_F(EmulatedBackendTest, RefusesDescriptorsThatDoNotLive) {
   EXPECT_EQ(api_.BackendFinalize(plan), kBadParam);
 }
 
+// Where cuDNN 9.26 crashes.
+TEST_F(EmulatedBackendTest, RefusesPlansOfNoConfiguration) {
+  EXPECT_EQ(api_.BackendFinalize(calls_->Make(DescriptorType::kExecutionPlan)), kBadParam);
+  BackendCalls other(api_);
+  other.Plan(calls_->Make(DescriptorType::kEngineConfig), handle_);
+  EXPECT_EQ(other.status(), kBadParam);
+}
+
 TEST_F(EmulatedBackendTest, NothingIsNamedWhereThereAreNoEngines) {
   emulated_.offers_engines = false;
   for (HeuristicsMode mode : {HeuristicsMode::kA, HeuristicsMode::kFallback}) {
