@@ -1,5 +1,6 @@
 // Tensors, parameters and operations of the emulated graph interface against cuDNN's own.
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -234,6 +235,43 @@ std::vector<Case> OperationCases() {
   };
 }
 
+// One element of f32, which none of these is.
+std::vector<Case> TypeCases() {
+  std::vector<Case> cases;
+  for (const auto& [kind, attribute] : std::vector<std::pair<DescriptorType, Attribute>>{
+           {DescriptorType::kConvolution, Attribute::kConvolutionSpatialDims},
+           {DescriptorType::kConvolution, Attribute::kConvolutionComputeType},
+           {DescriptorType::kConvolution, Attribute::kConvolutionMode},
+           {DescriptorType::kConvolution, Attribute::kConvolutionDilations},
+           {DescriptorType::kPointwise, Attribute::kPointwiseMode},
+           {DescriptorType::kPointwise, Attribute::kPointwisePrecision},
+           {DescriptorType::kPointwise, Attribute::kPointwiseAxis},
+           {DescriptorType::kMatmul, Attribute::kMatmulComputeType},
+           {DescriptorType::kReduction, Attribute::kReductionOperator},
+           {DescriptorType::kConvolutionForward, Attribute::kForwardX},
+           {DescriptorType::kPointwiseOperation, Attribute::kPointwiseOperationPointwise},
+           {DescriptorType::kMatmulOperation, Attribute::kMatmulOperationA},
+           {DescriptorType::kReductionOperation, Attribute::kReductionOperationX},
+           {DescriptorType::kReshapeOperation, Attribute::kReshapeOperationX},
+           {DescriptorType::kOperationGraph, Attribute::kGraphOperations},
+           {DescriptorType::kEngineHeuristics, Attribute::kHeuristicsOperationGraph},
+           {DescriptorType::kEngineHeuristics, Attribute::kHeuristicsMode},
+           {DescriptorType::kEngine, Attribute::kEngineOperationGraph},
+           {DescriptorType::kEngine, Attribute::kEngineGlobalIndex},
+           {DescriptorType::kEngineConfig, Attribute::kEngineConfigEngine},
+           {DescriptorType::kExecutionPlan, Attribute::kPlanEngineConfig}}) {
+    cases.push_back({"of another type", kBadParam, [kind = kind, attribute = attribute](BackendCalls& calls) {
+                       calls.SetOne(calls.Make(kind), attribute, AttributeType::kFloat, 1.0f);
+                     }});
+    cases.push_back({"of another kind of descriptor", kBadParam, [kind = kind](BackendCalls& calls) {
+                       calls.SetOne(calls.Make(kind), Attribute::kTensorByteAlignment, AttributeType::kInt64,
+                                    int64_t{16});
+                     }});
+  }
+  return cases;
+}
+
+TEST(BackendAgreementTest, AttributesOfOtherTypes) { ExpectAgreement(TypeCases()); }
 TEST(BackendAgreementTest, Tensors) { ExpectAgreement(TensorCases()); }
 TEST(BackendAgreementTest, Convolutions) { ExpectAgreement(ConvolutionCases()); }
 TEST(BackendAgreementTest, Operations) { ExpectAgreement(OperationCases()); }
