@@ -75,6 +75,7 @@ class Folder {
   void Run() {
     mlir::RankedTensorType type = graph::tensorType(op_->getResult(0));
     if (!type.hasStaticShape() || !llvm::isa<mlir::FloatType>(type.getElementType()) || load_time_.Contains(op_)) return;
+    SeparateBias();
     while (op_->getResult(0).hasOneUse() && TakeUser(*op_->getResult(0).getUses().begin())) {
     }
   }
@@ -171,6 +172,29 @@ class Folder {
       convolution.getBiasMutable().assign(bias);
     }
     return Replace(user);
+  }
+
+  // A bias that alone keeps a convolution from its library is added behind it.
+  void SeparateBias() {
+    auto convolution = llvm::dyn_cast<graph::ConvolutionOp>(op_);
+    if (library_ == nullptr || !convolution || !convolution.getBias() || !library_->LibraryOf(op_).empty()) return;
+    mlir::Operation* alone = builder_.clone(*op_);
+    llvm::cast<graph::ConvolutionOp>(alone).getBiasMutable().clear();
+    const bool has_library = !library_->LibraryOf(alone).empty();
+    alone->erase();
+    if (!has_library || !post_ops().empty()) return;
+    mlir::OpBuilder::InsertionGuard guard(builder_);
+    builder_.setInsertionPointAfter(op_);
+    mlir::Value result = op_->getResult(0), bias = convolution.getBias();
+    Shape shape(graph::tensorType(result).getRank() - channel(), 1);
+    shape[0] = graph::tensorType(bias).getNumElements();
+    mlir::Value addend = Reshaped(bias, shape);
+    if (!addend) return;
+    if (load_time_.Contains(bias)) load_time_.Add(addend);
+    auto sum = graph::build::op<graph::AddOp>(builder_, op_->getLoc(), result, addend);
+    if (mlir::failed(sum)) return;
+    convolution.getBiasMutable().clear();
+    result.replaceAllUsesExcept(*sum, sum->getDefiningOp());
   }
 
   bool Bias(llvm::StringRef function, mlir::Value other, mlir::Operation* user) {

@@ -50,3 +50,19 @@ func.func @generated(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
   %1 = graph.tanh %0 : tensor<4x8xf32> -> tensor<4x8xf32>
   return %1 : tensor<4x8xf32>
 }
+
+// A convolution's bias that the library does not take is added behind it.
+// RUN: plimsoll-opt %s -plimsoll-post-ops=takes=relu | FileCheck %s --check-prefix=RELU
+// RELU-LABEL: func.func @transposed
+// RELU: %[[BIAS:.*]] = graph.reshape {{.*}} -> tensor<6x1x1xf32>
+// RELU: "graph.convolution"(%{{[a-z0-9]+}}, %{{[a-z0-9]+}})
+// RELU: graph.add {{.*}}tensor<6x1x1xf32>
+// CHECK-LABEL: func.func @transposed
+// CHECK: "graph.convolution"(%{{[a-z0-9]+}}, %{{[a-z0-9]+}}, %{{[a-z0-9]+}})
+// CHECK-NEXT: return
+func.func @transposed(%x: tensor<1x4x5x5xf32>) -> tensor<1x6x10x10xf32> {
+  %w = graph.weight 0 "w" : tensor<4x6x2x2xf32>
+  %b = graph.weight 1 "b" : tensor<6xf32>
+  %0 = "graph.convolution"(%x, %w, %b) <{operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0>, strides = array<i64: 2, 2>, dilations = array<i64: 1, 1>, pads_begin = array<i64: 0, 0>, pads_end = array<i64: 0, 0>, transposed = true}> : (tensor<1x4x5x5xf32>, tensor<4x6x2x2xf32>, tensor<6xf32>) -> tensor<1x6x10x10xf32>
+  return %0 : tensor<1x6x10x10xf32>
+}
