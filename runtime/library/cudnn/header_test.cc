@@ -1,4 +1,4 @@
-// Our declarations of cuDNN against NVIDIA's headers. What of the library answers without a GPU: deviceless_test.cc.
+// Our declarations of cuDNN against NVIDIA's headers. What of the library answers without a GPU: deviceless_convolution_test.cc.
 #include <cudnn.h>
 
 #include <type_traits>

@@ -42,7 +42,7 @@ struct Layer {
   const Tensor& destination() const { return is_transposed ? x : y; }
 };
 
-// kUnimplemented for what the library has no engine for on some architecture (deviceless_test.cc asks it), and for what
+// kUnimplemented for what the library has no engine for on some architecture (deviceless_convolution_test.cc asks it), and for what
 // only its run-time compiler takes. kInvalidArgument where the description contradicts itself.
 absl::StatusOr<Layer> LayerOf(const plan::LibraryOp& op, const plan::Target& target);
 
