@@ -24,6 +24,8 @@ std::string LibraryFor(const plan::LibraryOp& op, const plan::Target& target) {
   if (op.has_matmul() && cublaslt::Query(op, target).ok()) return "cublaslt";
   // With weights that can be packed, or need not be.
   if (op.has_convolution() && cudnn::Query(op, target, /*constant_weights=*/true).ok()) return "cudnn";
+  // Where a generated kernel can stand in.
+  if (op.has_attention() && CheckGenerated(op, target).ok() && cudnn::Query(op, target, false).ok()) return "cudnn";
   return "";
 }
 

@@ -37,11 +37,14 @@ const std::map<std::string, int>& WithAttention() {
   return models;
 }
 
-// Kernels of attention that a run launches.
+// Attentions of a run: kernels, and calls of a library that have such a kernel to fall back to.
 int AttentionsOf(const plan::Plan& plan) {
   int count = 0;
-  for (const plan::Command& command : plan.run().commands())
-    count += absl::StrContains(command.launch().symbol(), "_attention");
+  for (const plan::Command& command : plan.run().commands()) {
+    const plan::LibraryCall& call = command.library_call();
+    count += absl::StrContains(command.launch().symbol(), "_attention") ||
+             (call.op().has_attention() && absl::StrContains(call.fallback().symbol(), "_attention"));
+  }
   return count;
 }
 

@@ -92,7 +92,7 @@ std::string Describe(const Layer& layer, const AbsentDevice& device) {
 TEST_F(DevicelessConvolutionTest, WhatTheRulesTakeHasAnEngineWithinTheCap) {
   std::mt19937 generator(11);
   std::map<std::string, int> taken;
-  for (int round = 0; round < 120; ++round) {
+  for (int round = 0; round < 60; ++round) {
     const plan::LibraryOp op = AnyConvolution(generator);
     for (const AbsentDevice& device : devices_) {
       absl::StatusOr<Layer> layer = LayerOf(op, device.target);

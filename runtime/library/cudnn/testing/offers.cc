@@ -66,8 +66,8 @@ int Report(int count, char** paths) {
         std::printf("  none: %s, %s\n", Describe(*layer).c_str(), offer.status().ToString().c_str());
       }
     }
-    std::printf("%-24s ready-made %d, compiled at run time %d, left to generated kernels by the rules %d\n",
-                device.name, ready_made, compiled, refused);
+    std::printf("%-24s ready-made %d, compiled at run time %d, refused by the rules %d\n", device.name, ready_made,
+                compiled, refused);
   }
   return 0;
 }
