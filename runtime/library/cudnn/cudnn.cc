@@ -33,7 +33,8 @@ absl::StatusOr<std::unique_ptr<PreparedOp>> PrepareConvolution(const plan::Libra
                              {.operands = layer->operands,
                               .workspace_bytes = op.workspace_bytes(),
                               .allows_tensor_cores = layer->dtype != plan::F32 || layer->tf32,
-                              .description = Describe(*layer)},
+                              .description = Describe(*layer),
+                              .key = op.SerializeAsString()},
                              options);
 }
 
@@ -51,9 +52,12 @@ absl::StatusOr<std::unique_ptr<PreparedOp>> PrepareAttention(const plan::Library
   }
   Graph graph(**api);
   AddAttention(*layer, graph);
-  return PreparedGraph::Make(
-      std::move(graph),
-      {.operands = layer->operands, .workspace_bytes = op.workspace_bytes(), .description = Describe(*layer)}, options);
+  return PreparedGraph::Make(std::move(graph),
+                             {.operands = layer->operands,
+                              .workspace_bytes = op.workspace_bytes(),
+                              .description = Describe(*layer),
+                              .key = op.SerializeAsString()},
+                             options);
 }
 
 }  // namespace

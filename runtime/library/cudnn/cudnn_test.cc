@@ -266,6 +266,40 @@ TEST_F(CudnnTest, OneChoiceForOneProblem) {
   EXPECT_EQ(emulated_.executions_by_engine, (std::map<int64_t, int64_t>{{18, 3}}));
 }
 
+// Where it is used, by all that are alike and not tuned; no longer.
+TEST_F(CudnnTest, EqualOperationsShareAPlan) {
+  plan::LibraryOp op = Convolution(plan::F32), other = op;
+  op.set_workspace_bytes(340);
+  other.set_workspace_bytes(339);
+  const DeviceTensor src(plan::F32, {1, 4, 8, 8}, 1), weights(plan::F32, {4, 4, 3, 3}, 2);
+  {
+    std::vector<std::unique_ptr<PreparedOp>> alike;
+    for (int i = 0; i < 3; ++i) {
+      auto prepared = runtime::Prepare(op, CudaTarget());
+      ASSERT_TRUE(prepared.ok()) << prepared.status();
+      alike.push_back(*std::move(prepared));
+    }
+    EXPECT_EQ(emulated_.plans, 1);
+    EXPECT_EQ(emulated_.heuristic_calls, 2);  // A and fallback
+    auto different = runtime::Prepare(other, CudaTarget());
+    ASSERT_TRUE(different.ok()) << different.status();
+    EXPECT_EQ(emulated_.plans, 2);
+    alike.erase(alike.begin());
+    std::vector<double> first;
+    for (const auto& prepared : alike) {
+      const DeviceTensor dst(plan::F32, {1, 4, 8, 8}, 3);
+      nvidia::GuardedBytes workspace(340);
+      ASSERT_EQ(prepared->Run({{src.data(), weights.data(), dst.data(), workspace.data()}}, nullptr), absl::OkStatus());
+      if (first.empty()) first = dst.Everything();
+      EXPECT_EQ(dst.Everything(), first);
+    }
+    EXPECT_EQ(emulated_.executions_by_engine, (std::map<int64_t, int64_t>{{18, 2}}));
+  }
+  EXPECT_EQ(emulated_.live_objects, 0);
+  ASSERT_TRUE(runtime::Prepare(op, CudaTarget()).ok());
+  EXPECT_EQ(emulated_.plans, 3);
+}
+
 TEST_F(CudnnTest, RoundsToTf32OnlyWhereItMay) {
   for (bool tf32 : {false, true}) {
     plan::LibraryOp op = Convolution(plan::F32);

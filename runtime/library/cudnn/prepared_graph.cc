@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <mutex>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,10 +14,43 @@ namespace plimsoll::runtime::cudnn {
 using backend::Attribute;
 using backend::DescriptorType;
 
+namespace {
+
+// Plans in use, by the context that they are made in, the graph and the workspace that is left to them.
+class PlansInUse {
+ public:
+  using Key = std::tuple<const void*, std::string, int64_t>;
+
+  std::shared_ptr<const GraphPlan> Find(const Key& key) {
+    std::lock_guard lock(mutex_);
+    const auto found = plans_.find(key);
+    return found == plans_.end() ? nullptr : found->second.lock();
+  }
+  void Add(const Key& key, const std::shared_ptr<const GraphPlan>& plan) {
+    std::lock_guard lock(mutex_);
+    std::erase_if(plans_, [](const auto& known) { return known.second.expired(); });
+    plans_[key] = plan;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<Key, std::weak_ptr<const GraphPlan>> plans_;
+};
+
+PlansInUse& Plans() {
+  static auto& plans = *new PlansInUse;
+  return plans;
+}
+
+}  // namespace
+
 PreparedGraph::PreparedGraph(Graph graph, const GraphSettings& settings, nvidia::Alignments alignments,
                              std::shared_ptr<Context> context)
-    : settings_(settings), alignments_(std::move(alignments)), context_(std::move(context)), graph_(std::move(graph)) {
-  for (const auto& [tensor, value] : graph_.scalars()) scalars_.push_back(value);
+    : settings_(settings),
+      alignments_(std::move(alignments)),
+      context_(std::move(context)),
+      graph_(std::make_shared<Graph>(std::move(graph))) {
+  for (const auto& [tensor, value] : graph_->scalars()) scalars_.push_back(value);
   workspace_limit_ =
       static_cast<int64_t>(alignments_.Usable(settings_.operands, settings_.workspace_bytes, kWorkspaceAlignment));
 }
@@ -34,6 +69,8 @@ absl::StatusOr<std::unique_ptr<PreparedGraph>> PreparedGraph::Make(Graph graph, 
       new PreparedGraph(std::move(graph), settings, *std::move(alignments), *std::move(context)));
   {
     std::lock_guard lock(prepared->context_->mutex());
+    const PlansInUse::Key key{prepared->context_.get(), settings.key, prepared->workspace_limit_};
+    if (options.tuner == nullptr && (prepared->plan_ = Plans().Find(key)) != nullptr) return prepared;
     absl::Status status = prepared->FindEngines();
     if (status.ok()) status = prepared->UseFirst();
     if (!status.ok()) {
@@ -41,6 +78,7 @@ absl::StatusOr<std::unique_ptr<PreparedGraph>> PreparedGraph::Make(Graph graph, 
       return absl::UnimplementedError(
           absl::StrCat("cuDNN has no engine here for ", settings.description, ": ", status.message()));
     }
+    if (options.tuner == nullptr) Plans().Add(key, prepared->plan_);
   }
   if (options.tuner == nullptr) return prepared;
   if (absl::Status status = prepared->Tune(*options.tuner); !status.ok()) return status;
@@ -49,8 +87,8 @@ absl::StatusOr<std::unique_ptr<PreparedGraph>> PreparedGraph::Make(Graph graph, 
 
 // Those within the limits, in the order in which they are tried.
 absl::Status PreparedGraph::FindEngines() {
-  if (absl::Status status = graph_.Finalize(device()); !status.ok()) return status;
-  absl::StatusOr<std::vector<EngineConfiguration>> engines = EnginesOf(graph_, device());
+  if (absl::Status status = graph_->Finalize(device()); !status.ok()) return status;
+  absl::StatusOr<std::vector<EngineConfiguration>> engines = EnginesOf(*graph_, device());
   if (!engines.ok()) return engines.status();
   const size_t offered = engines->size();
   engines_ = Wanted(*std::move(engines), {settings_.allows_tensor_cores, workspace_limit_});
@@ -65,7 +103,7 @@ absl::Status PreparedGraph::UseFirst() {
   for (const EngineConfiguration& engine : engines_) {
     absl::StatusOr<Descriptor> plan = MakePlan(engine, device(), workspace_limit_);
     if (plan.ok()) {
-      plan_ = *std::move(plan);
+      plan_ = std::make_shared<GraphPlan>(graph_, *std::move(plan));
       return absl::OkStatus();
     }
     status = plan.status();
@@ -76,13 +114,13 @@ absl::Status PreparedGraph::UseFirst() {
 // Keeps the fastest; those that do not run are passed over.
 absl::Status PreparedGraph::Tune(Tuner& tuner) {
   double best = std::numeric_limits<double>::infinity();
-  std::optional<Descriptor> fastest;
+  std::shared_ptr<const GraphPlan> fastest;
   for (const EngineConfiguration& engine : engines_) {
     {
       std::lock_guard lock(context_->mutex());
       absl::StatusOr<Descriptor> plan = MakePlan(engine, device(), workspace_limit_);
       if (!plan.ok()) continue;
-      plan_ = *std::move(plan);
+      plan_ = std::make_shared<GraphPlan>(graph_, *std::move(plan));
     }
     absl::StatusOr<double> seconds =
         tuner.Seconds([&](absl::Span<void* const> operands, StreamHandle stream) { return Run(operands, stream); });
@@ -103,16 +141,16 @@ absl::Status PreparedGraph::MakePack(absl::Span<void* const> operands) {
                                                   settings_.workspace_bytes, kWorkspaceAlignment);
   std::vector<int64_t> ids;
   std::vector<void*> addresses;
-  for (const auto& [tensor, operand] : graph_.operands()) {
+  for (const auto& [tensor, operand] : graph_->operands()) {
     ids.push_back(tensor.id);
     addresses.push_back(operands[operand]);
   }
   for (size_t i = 0; i < scalars_.size(); ++i) {
-    ids.push_back(graph_.scalars()[i].first.id);
+    ids.push_back(graph_->scalars()[i].first.id);
     addresses.push_back(&scalars_[i]);
   }
   pack_.reset();
-  Descriptor pack(graph_.api(), DescriptorType::kVariantPack);
+  Descriptor pack(graph_->api(), DescriptorType::kVariantPack);
   absl::Status status = pack.Set(Attribute::kPackUniqueIds, ids)
                             .SetAddresses(Attribute::kPackDataPointers, addresses)
                             .SetAddress(Attribute::kPackWorkspace, workspace.address)
@@ -128,11 +166,12 @@ absl::Status PreparedGraph::Run(absl::Span<void* const> operands, StreamHandle s
   if (!pack_ || !std::equal(operands.begin(), operands.end(), packed_.begin(), packed_.end())) {
     if (absl::Status status = MakePack(operands); !status.ok()) return status;
   }
-  const Api& api = graph_.api();
+  const Api& api = graph_->api();
   std::lock_guard lock(context_->mutex());
   if (absl::Status status = ToStatus(api, api.SetStream(context_->handle(), stream), "cudnnSetStream"); !status.ok())
     return status;
-  return ToStatus(api, api.BackendExecute(context_->handle(), plan_->get(), pack_->get()), "cudnnBackendExecute");
+  return ToStatus(api, api.BackendExecute(context_->handle(), plan_->descriptor.get(), pack_->get()),
+                  "cudnnBackendExecute");
 }
 
 }  // namespace plimsoll::runtime::cudnn

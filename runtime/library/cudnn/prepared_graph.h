@@ -25,12 +25,19 @@ struct GraphSettings {
   int64_t workspace_bytes = 0;      // as the plan has them, from 0 on
   bool allows_tensor_cores = true;  // EngineLimits
   std::string description;          // for messages: "a convolution of ..."
+  std::string key;                  // the same for equal graphs alone
+};
+
+// A finalized execution plan and the graph that it runs.
+struct GraphPlan {
+  std::shared_ptr<const Graph> graph;
+  Descriptor descriptor;
 };
 
 class PreparedGraph : public PreparedOp {
  public:
-  // `graph` is built, not finalized. kUnimplemented where no engine is within the limits, or where options.alignments
-  // has less than 16.
+  // `graph` is built, not finalized. On one device, equal graphs that are not tuned share a plan, which may take
+  // seconds to make. kUnimplemented where no engine is within the limits, or where options.alignments has less than 16.
   static absl::StatusOr<std::unique_ptr<PreparedGraph>> Make(Graph graph, const GraphSettings& settings,
                                                              const PrepareOptions& options);
 
@@ -53,11 +60,11 @@ class PreparedGraph : public PreparedOp {
   const GraphSettings settings_;
   const nvidia::Alignments alignments_;
   const std::shared_ptr<Context> context_;
-  Graph graph_;
-  std::vector<float> scalars_;  // as graph_.scalars, where the library reads them
+  const std::shared_ptr<Graph> graph_;
+  std::vector<float> scalars_;  // as graph_->scalars, where the library reads them
   std::vector<EngineConfiguration> engines_;
   int64_t workspace_limit_ = 0;  // what is left of the workspace behind its alignment
-  std::optional<Descriptor> plan_;
+  std::shared_ptr<const GraphPlan> plan_;
   // The pack of the addresses that were last run with: plans that are not captured run with the same ones.
   std::optional<Descriptor> pack_;
   std::vector<void*> packed_;
