@@ -1,13 +1,12 @@
 // Which graphs the emulated engines take, against cuDNN's own for a device that is not there: what runs on the
 // emulation must have an engine in the library.
-#include <dlfcn.h>
-
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "runtime/library/cudnn/testing/agreement.h"
+#include "runtime/library/nvidia/testing/driver_stub.h"
 
 namespace plimsoll::runtime::cudnn {
 namespace {
@@ -20,17 +19,6 @@ using backend::HeuristicsMode;
 using backend::PointwiseMode;
 using backend::ReductionOperator;
 using Dims = std::vector<int64_t>;
-
-// Engines that compile at run time ask for the driver first. Without one the linker's stand-in does: they are asked
-// what they take, and nothing is run.
-bool OpenDriver() {
-  if (dlopen("libcuda.so.1", RTLD_NOW | RTLD_GLOBAL) != nullptr) return true;
-#ifdef PLIMSOLL_CUDA_STUB
-  return dlopen(PLIMSOLL_CUDA_STUB, RTLD_NOW | RTLD_GLOBAL) != nullptr;
-#else
-  return false;
-#endif
-}
 
 // How many configurations support a graph: those that were finalized.
 int Supported(BackendCalls& calls, Descriptor graph, Descriptor device) {
@@ -243,7 +231,8 @@ TEST(EngineAgreementTest, TheEmulationTakesWhatTheLibraryTakes) {
     EXPECT_EQ(Supported(calls, maker.Graph(), nullptr) > 0, test.is_taken);
     EXPECT_EQ(calls.status(), kSuccess) << calls.message();
   }
-  if (!OpenDriver()) GTEST_SKIP() << "only the emulation was seen: no driver, and none that stands for it";
+  if (!nvidia::OpenDriverOrStub())
+    GTEST_SKIP() << "only the emulation was seen: no driver, and none that stands for it";
   absl::StatusOr<const Api*> library = Open();
   if (!library.ok()) GTEST_SKIP() << "only the emulation was seen: " << library.status().message();
   for (const Case& test : Cases()) {
@@ -251,7 +240,7 @@ TEST(EngineAgreementTest, TheEmulationTakesWhatTheLibraryTakes) {
     BackendCalls calls(**library);
     Maker maker(calls);
     test.make(maker);
-    EXPECT_EQ(Supported(calls, maker.Graph(), calls.DeviceProperties(kAbsentH200)) > 0, test.by_library);
+    EXPECT_EQ(Supported(calls, maker.Graph(), calls.DeviceProperties(AbsentH200())) > 0, test.by_library);
     EXPECT_EQ(calls.status(), kSuccess) << calls.message();
   }
 }

@@ -118,7 +118,7 @@ std::vector<Case> EngineCases() {
   auto plans = [](int type, HeuristicsMode mode) {
     return [=](BackendCalls& calls) {
       const Parts p(calls, type);
-      const Descriptor device = calls.DeviceProperties(kAbsentH200);
+      const Descriptor device = calls.DeviceProperties(AbsentH200());
       const Descriptor graph = calls.Graph({calls.Forward(kSame, p.x, p.w, p.y)});
       int plans = 0;
       for (Descriptor configuration : calls.Configurations(calls.Heuristics(graph, mode, device))) {
@@ -149,7 +149,7 @@ std::vector<Case> EngineCases() {
   auto none = [](int type, PointwiseMode mode) {
     return [=](BackendCalls& calls) {
       const Parts p(calls, type);
-      const Descriptor device = calls.DeviceProperties(kAbsentH200);
+      const Descriptor device = calls.DeviceProperties(AbsentH200());
       const Descriptor first = calls.Tensor({1, {2, 64, 16, 16}, {}, type}),
                        y = calls.Tensor({3, {2, 64, 16, 16}, {}, type}),
                        products = calls.Tensor({10, {2, 64, 16, 16}, {}, kFloat, true});
@@ -177,7 +177,7 @@ std::vector<Case> EngineCases() {
                    }});
   cases.push_back({"heuristics of a graph that is not finalized", kBadParam, [](BackendCalls& calls) {
                      calls.Heuristics(calls.Make(DescriptorType::kOperationGraph), HeuristicsMode::kA,
-                                      calls.DeviceProperties(kAbsentH200));
+                                      calls.DeviceProperties(AbsentH200()));
                    }});
   cases.push_back({"results of heuristics that are not finalized", kNotInitialized,
                    [](BackendCalls& calls) { calls.Configurations(calls.Make(DescriptorType::kEngineHeuristics)); }});
@@ -186,7 +186,7 @@ std::vector<Case> EngineCases() {
                      const Descriptor engine = calls.Make(DescriptorType::kEngine);
                      calls.SetPart(engine, Attribute::kEngineOperationGraph,
                                    calls.Graph({calls.Forward(kSame, p.x, p.w, p.y)}));
-                     calls.SetPart(engine, Attribute::kEngineDeviceProperties, calls.DeviceProperties(kAbsentH200));
+                     calls.SetPart(engine, Attribute::kEngineDeviceProperties, calls.DeviceProperties(AbsentH200()));
                      calls.SetOne(engine, Attribute::kEngineGlobalIndex, AttributeType::kInt64, int64_t{99999});
                      calls.Finalize(engine);
                    }});

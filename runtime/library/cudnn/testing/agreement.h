@@ -4,23 +4,23 @@
 
 #include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "runtime/library/cudnn/testing/backend_calls.h"
 #include "runtime/library/cudnn/testing/emulated_cudnn.h"
+#include "runtime/library/nvidia/testing/device_properties.h"
 
 namespace plimsoll::runtime::cudnn {
 
 // An H200, as cuDNN describes a device to itself.
-inline constexpr char kAbsentH200[] =
-    R"({"maxGridSize": [2147483647, 65535, 65535], "maxBlockSize": [1024, 1024, 64], "regsPerBlock": 65536,
-        "multiProcessorCount": 132, "smClockRateKHz": 1980000, "memClockRateKHz": 3201000, "l2CacheSize": 62914560,
-        "warpSize": 32, "maxSharedMemoryPerBlock": 49152, "maxSharedMemoryPerBlockOptin": 232448,
-        "reservedSharedMemoryPerBlock": 1024, "maxRegistersPerSM": 65536, "pciDeviceId": 0, "maxCtasPerSM": 32,
-        "maxThreadsPerBlock": 1024, "maxThreadsPerSM": 2048, "isTccDriver": 0, "supportCoopLaunch": 1,
-        "deviceVer": 900, "driverVer": 13000, "totalGlobalMem": 150754820096, "deviceName": "NVIDIA H200",
-        "cudaDeviceId": 0})";
+inline std::string AbsentH200() {
+  for (const nvidia::DeviceProperties& device : nvidia::kDevices) {
+    if (device.name == std::string("NVIDIA H200")) return nvidia::Json(device);
+  }
+  return "";
+}
 
 struct AgreementCase {
   const char* name;

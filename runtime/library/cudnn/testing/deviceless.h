@@ -1,30 +1,19 @@
 // For tests: the real library asked for devices that are not there. No GPU and no driver is needed.
 #pragma once
 
-#include <dlfcn.h>
-
-#include <cstdlib>
-#include <string>
-
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 #include "runtime/library/cudnn/api.h"
 #include "runtime/library/cudnn/engines.h"
 #include "runtime/library/cudnn/graph.h"
 #include "runtime/library/nvidia/testing/device_properties.h"
+#include "runtime/library/nvidia/testing/driver_stub.h"
 
 namespace plimsoll::runtime::cudnn {
 
 // The library, and in the driver's place the toolkit's stub of it, which engines that are compiled at run time look for
 // before they answer. kUnavailable where either is missing, or the library is older than 9.8.
 inline absl::StatusOr<const Api*> OpenWithoutDevice() {
-  const char* root = std::getenv("PLIMSOLL_CUDA");
-  bool has_driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_GLOBAL) != nullptr;
-  for (const char* folder : {"lib64", "lib"}) {
-    const std::string stub = absl::StrCat(root != nullptr ? root : "/usr/local/cuda", "/", folder, "/stubs/libcuda.so");
-    has_driver = has_driver || dlopen(stub.c_str(), RTLD_NOW | RTLD_GLOBAL) != nullptr;
-  }
-  if (!has_driver) return absl::UnavailableError("neither a driver nor the toolkit's stub of it");
+  if (!nvidia::OpenDriverOrStub()) return absl::UnavailableError("neither a driver nor the toolkit's stub of it");
   absl::StatusOr<const Api*> api = Open();
   if (api.ok() && (*api)->GetVersion() < 90800) return absl::UnavailableError("cuDNN knows absent devices from 9.8 on");
   return api;
