@@ -29,8 +29,6 @@ struct Case {
   double scale = 0.7;
 };
 
-constexpr double kTf32Epsilon = 1.0 / 2048;  // the largest relative error of rounding to it
-
 inline plan::AttentionGradient Gradient(const Case& c) {
   plan::AttentionGradient op;
   auto set = [&](plan::MemoryDesc* desc, const Dims& dims, plan::DataType type) {
@@ -53,13 +51,6 @@ inline plan::AttentionGradient Gradient(const Case& c) {
   op.set_scale(static_cast<float>(c.scale));
   op.set_zero_if_nan(c.zero_if_nan);
   return op;
-}
-
-// To 10 bits of mantissa behind the first, ties away from zero.
-inline double RoundToTf32(double value) {
-  int exponent;
-  const double mantissa = std::frexp(value, &exponent);
-  return std::ldexp(std::round(std::ldexp(mantissa, 11)), exponent - 11);
 }
 
 // A tensor of four dims, in double precision, row-major.

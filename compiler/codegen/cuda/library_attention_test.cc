@@ -33,15 +33,6 @@ struct Case {
   int64_t Batches() const { return std::max<int64_t>(1, (keys + PartSize() - 1) / PartSize()) * batch; }
 };
 
-constexpr double kTf32Epsilon = 1.0 / 2048;  // the largest relative error of rounding to it
-
-// To 10 bits of mantissa behind the first, ties away from zero.
-double RoundToTf32(double value) {
-  int exponent;
-  const double mantissa = std::frexp(value, &exponent);
-  return std::ldexp(std::round(std::ldexp(mantissa, 11)), exponent - 11);
-}
-
 plan::Attention Attention(const Case& c) {
   plan::Attention attention;
   auto set = [&](plan::MemoryDesc* desc, const Dims& dims) {

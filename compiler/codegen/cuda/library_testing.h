@@ -1,6 +1,7 @@
 // For the tests of library operations' kernels: operands of any element type, and a run on the emulator.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -72,6 +73,14 @@ class LibraryKernelRun {
   CudaCode code_;
   std::unique_ptr<EmulatedCuda> device_;
 };
+
+inline constexpr double kTf32Epsilon = 1.0 / 2048;  // the largest relative error of rounding to it
+// To 10 bits of mantissa behind the first, ties away from zero.
+inline double RoundToTf32(double value) {
+  int exponent;
+  const double mantissa = std::frexp(value, &exponent);
+  return std::ldexp(std::round(std::ldexp(mantissa, 11)), exponent - 11);
+}
 
 // The post-ops of an element by their definitions, in double precision. `operand`: of a BINARY, by number; `before`:
 // what the destination held.

@@ -215,7 +215,7 @@ Outcome Object::Get(Attribute attribute, int64_t requested, int64_t* count, void
   if (requested == 0) return {};
   if (requested < 0 || elements == nullptr) return Bad(absl::StrCat("no room for ", Name(kind, attribute)));
   if (value.type == T::kDescriptor) return Unsupported(absl::StrCat(Name(kind, attribute), " is not given back"));
-  std::memcpy(elements, value.bytes.data(), given * ElementBytes(value.type));
+  if (given > 0) std::memcpy(elements, value.bytes.data(), given * ElementBytes(value.type));
   return {};
 }
 
